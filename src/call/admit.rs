@@ -1,0 +1,1 @@
+//! Who may do what: one typed refusal per rule.

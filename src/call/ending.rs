@@ -1,0 +1,1 @@
+//! How a leg ended: side, cause, SIP status and Q.850 cause, in one table.

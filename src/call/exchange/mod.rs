@@ -1,0 +1,1 @@
+//! Everything that calls, behind three calls: handle, poll, next_timeout.

@@ -1,0 +1,1 @@
+//! The spoken prompt that takes a meeting id by keypad.

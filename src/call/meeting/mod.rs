@@ -1,0 +1,1 @@
+//! What a meeting is while it runs: parties, roster, video streams.

@@ -1,0 +1,1 @@
+//! Offer and answer with SIP parties.

@@ -1,0 +1,1 @@
+//! What happened, told to the record, the metrics and the events.

@@ -1,0 +1,1 @@
+//! One SIP party's call, from INVITE to its ending.

@@ -1,0 +1,1 @@
+//! The HTTPS listener: API operations, browser signaling, the page.

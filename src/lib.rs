@@ -1,0 +1,21 @@
+//! campanile: a self-hosted server for voice and meetings.
+//!
+//! The map of this tree:
+//!
+//! - `wire` (crate): bytes to values and back.
+//! - `media` (crate): the way of a packet.
+//! - `call` (crate): the way of a call.
+//! - [`node`]: the only place with sockets, threads and clocks.
+//! - [`control`]: meetings, attendees, keys: one noun per file.
+//! - [`record`]: metric log, SIP log, call records.
+//! - [`store`]: SQLite through one dialect.
+//! - [`http`]: API operations, browser signaling, the page.
+//! - [`config`]: typed configuration.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+pub mod config;
+pub mod control;
+pub mod http;
+pub mod node;
+pub mod record;
+pub mod store;

@@ -1,0 +1,3 @@
+//! Arguments → configuration → node → run → drain.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The legs of one meeting: audio mixed, video forwarded.

@@ -1,0 +1,1 @@
+//! Audio codecs at their own rates, and resampling to the mixer's.

@@ -1,0 +1,1 @@
+//! Finds the leg that a packet on a shared port belongs to.

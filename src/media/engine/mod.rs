@@ -1,0 +1,1 @@
+//! All legs of a shard behind three calls: command or receive, poll, timeout.

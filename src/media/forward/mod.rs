@@ -1,0 +1,1 @@
+//! Video on its way from one leg to many: header rewriting and key frame requests.

@@ -1,0 +1,1 @@
+//! Protection of media: SRTP transforms and the DTLS handshake that keys them.

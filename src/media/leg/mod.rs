@@ -1,0 +1,1 @@
+//! One media session: path, protection, reception, sending and figures joined.

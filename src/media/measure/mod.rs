@@ -1,0 +1,1 @@
+//! Figures of a leg: counters, round-trip time, the E-model, samples.

@@ -1,0 +1,1 @@
+//! The mixer: loudest few, mix-minus, one shared encoding for silent listeners.

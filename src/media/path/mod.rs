@@ -1,0 +1,1 @@
+//! Where packets of a leg may come from and go to: latching and ICE-lite.

@@ -1,0 +1,1 @@
+//! What arrives: extended sequence numbers, duplicates, loss, jitter.

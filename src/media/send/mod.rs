@@ -1,0 +1,1 @@
+//! What leaves: packetisation, sender reports, the outbox.

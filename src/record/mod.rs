@@ -1,0 +1,1 @@
+//! What is kept: metric log, SIP log, call records; a local spool first.

@@ -1,0 +1,1 @@
+//! Browser signaling frames: one type octet and a protobuf message.
