@@ -17,3 +17,5 @@ pub mod negotiate;
 pub mod note;
 pub mod phone;
 pub mod transaction;
+
+pub use note::TransactionId;
