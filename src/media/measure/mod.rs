@@ -1,1 +1,5 @@
 //! Figures of a leg: counters, round-trip time, the E-model, samples.
+
+pub mod sample;
+
+pub use sample::{Flow, Sample, VideoSample};

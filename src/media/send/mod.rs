@@ -1,1 +1,3 @@
-//! What leaves: packetisation, sender reports, the outbox.
+//! What leaves: the outbox, audio packets, digits, reports.
+
+pub mod outbox;

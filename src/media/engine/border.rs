@@ -1,0 +1,72 @@
+//! The values with which the node makes an engine, gives it sockets and hears from it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use wire::plan::{LegId, MediaEvent};
+
+use crate::measure::Sample;
+
+/// A socket of the node, numbered by the node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SocketId(pub u32);
+
+/// What an engine needs to know when it is made.
+#[derive(Debug)]
+pub struct Config {
+    /// One moment on both clocks, from which NTP timestamps are made.
+    pub epoch: (Instant, SystemTime),
+    /// Seed of everything random: SSRCs, ICE credentials, CNAMEs, first sequence numbers. Must be
+    /// unpredictable in service; fixed in tests.
+    pub seed: [u8; 32],
+    /// A leg whose agreement lets us receive is lost after this long without a packet.
+    pub media_timeout: Duration,
+    /// How many speakers a bridge mixes.
+    pub loudest: usize,
+    /// How many datagrams the outbox holds before it first has to grow.
+    pub outbox_datagrams: usize,
+}
+
+/// Sockets that the node has bound for a leg, and the addresses to advertise for them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LegSockets {
+    /// A pair of its own.
+    Phone {
+        /// The RTP socket.
+        rtp: SocketId,
+        /// The RTCP socket.
+        rtcp: SocketId,
+        /// Advertised address of the RTP socket.
+        rtp_addr: SocketAddr,
+        /// Advertised address of the RTCP socket.
+        rtcp_addr: SocketAddr,
+    },
+    /// The shared port.
+    Browser {
+        /// The shared socket.
+        shared: SocketId,
+        /// Every advertised address of it; the first stands in the `c=` line.
+        candidates: Vec<SocketAddr>,
+    },
+}
+
+/// What an engine tells the node.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// For `call`.
+    Media(MediaEvent),
+    /// For the records.
+    Sample(Box<Sample>),
+    /// Decoded audio of a tapped leg, 20 ms at 48 kHz mono, once per tick while the leg receives.
+    Heard {
+        /// The leg.
+        leg: LegId,
+        /// 960 samples.
+        samples_48k: Vec<i16>,
+    },
+    /// A closed leg's own sockets, which the node may close; follows the leg's `Closed`. Never the shared one.
+    SocketsFree {
+        /// The sockets.
+        sockets: Vec<SocketId>,
+    },
+}
