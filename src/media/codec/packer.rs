@@ -170,6 +170,16 @@ impl Packer {
         self.spliced = true;
     }
 
+    /// Begins anew, as if built now. `tick` is the number of the tick that will be pushed first.
+    pub fn restart(&mut self, tick: u64) {
+        self.encoder.reset();
+        self.resampler.reset();
+        self.last.fill(0);
+        self.waiting.fill(0);
+        self.held = self.phase(tick);
+        self.ready = 0;
+    }
+
     /// Samples that a packer which had run since tick 0 would hold before `tick`.
     fn phase(&self, tick: u64) -> usize {
         let encoding = self.encoding();
