@@ -1,1 +1,438 @@
 //! Typed configuration: defaults, checks, and errors that name file, line, key and remedy.
+//!
+//! Order of strength: argument, environment (`CAMPANILE__SECTION__KEY`), file, default. A key that
+//! nobody knows is refused. Relative paths are relative to the working directory.
+
+mod check;
+mod error;
+mod keys;
+mod read;
+mod source;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use error::{ConfigError, EXIT_CODE, Origin};
+pub use keys::{KEYS, Key};
+
+use read::Reader;
+use source::{Setting, Settings};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The deployment.
+    pub node: Node,
+    /// The HTTPS listener.
+    pub http: Http,
+    /// The SIP listeners.
+    pub sip: Sip,
+    /// Media sockets.
+    pub media: Media,
+    /// Liveness, readiness and Prometheus.
+    pub metrics: Metrics,
+    /// The certificate; `None` means a self-signed one kept in the data folder.
+    pub tls: Option<TlsFiles>,
+    /// Leaving in good order.
+    pub drain: Drain,
+    /// Bounds.
+    pub limits: Limits,
+    /// The program's own log.
+    pub log: Log,
+    /// What is kept of calls.
+    pub record: Record,
+    origins: HashMap<&'static str, Origin>,
+}
+
+/// Section `node`.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The folder of everything that outlives the process.
+    pub data: PathBuf,
+    /// The region's name in answers, records and ARNs.
+    pub region: String,
+    /// The account's twelve digits; `None` lets the first start choose them.
+    pub account_id: Option<String>,
+    /// The deployment's domain; room devices dial `meet.<domain>`.
+    pub domain: Option<String>,
+}
+
+impl Node {
+    /// `meet.<domain>` where a domain is configured.
+    #[must_use]
+    pub fn meet_domain(&self) -> Option<String> {
+        self.domain.as_ref().map(|domain| format!("meet.{domain}"))
+    }
+}
+
+/// Section `http`.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// HTTPS: API, page, browser signaling.
+    pub listen: Listen,
+    /// `host` or `host:port` under which browsers reach us, for links; `None` follows the request's Host.
+    pub public: Option<String>,
+}
+
+/// Section `sip`.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// SIP over TLS.
+    pub tls: SipListener,
+    /// SIP over TCP.
+    pub tcp: SipListener,
+    /// SIP over UDP.
+    pub udp: SipListener,
+}
+
+/// Sections `sip.tls`, `sip.tcp`, `sip.udp`.
+#[derive(Clone, Debug)]
+pub struct SipListener {
+    /// Where.
+    pub listen: Listen,
+    /// Whether callers must protect their media.
+    pub srtp: SrtpPolicy,
+}
+
+/// Whether media must be protected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SrtpPolicy {
+    /// A plain offer is refused with 488.
+    Require,
+    /// Plain and protected offers are both taken, each answered in kind.
+    Optional,
+}
+
+/// Section `media`.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// The one UDP port of all browsers.
+    pub listen: Listen,
+    /// UDP ports of SIP media; RTP takes the even ones.
+    pub ports: PortRange,
+    /// Addresses told to others; empty means the machine's own.
+    pub advertise: Vec<IpAddr>,
+    /// A leg that stays silent for so long is ended.
+    pub timeout: Duration,
+    /// How many of the loudest are mixed.
+    pub loudest: usize,
+}
+
+/// An inclusive range of ports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortRange {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+}
+
+/// Section `metrics`.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Plain HTTP: `/live`, `/ready`, `/metrics`.
+    pub listen: Listen,
+}
+
+/// Section `tls`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain, PEM, our own first.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// Section `drain`.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    /// How long calls may go on after SIGTERM.
+    pub deadline: Duration,
+}
+
+/// Section `limits`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Attendees of one meeting.
+    pub attendees: usize,
+    /// Video streams that one attendee is sent at once.
+    pub video: usize,
+    /// Octets of a request's body.
+    pub http_body: usize,
+    /// Open HTTPS connections.
+    pub http_connections: usize,
+    /// How long a client may take for its TLS handshake, and then for its request's head.
+    pub http_header_timeout: Duration,
+    /// Frames waiting for one browser before its connection is closed.
+    pub signal_queue: usize,
+    /// Tries to join by PIN, per source address and minute.
+    pub joins_per_minute: u32,
+    /// Open SIP connections (TCP and TLS together).
+    pub sip_connections: usize,
+}
+
+/// Section `log`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// What is shown, as `tracing` filters are written: `info`, `campanile=debug,info`.
+    pub level: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// The form of the program's own log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Section `record`.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Write the media quality metric log.
+    pub media_metrics: bool,
+    /// Write the SIP message log.
+    pub sip_messages: bool,
+    /// Write call records.
+    pub call_records: bool,
+    /// The bucket of call records.
+    pub bucket: String,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// Nowhere.
+    Off,
+    /// Every address of the machine, loopback included. Port 0 lets the kernel choose.
+    All(u16),
+    /// One address. Port 0 lets the kernel choose.
+    At(SocketAddr),
+}
+
+impl Listen {
+    /// The address to bind, `None` when off. For [`Listen::All`] it is `[::]`, to be bound with
+    /// `IPV6_V6ONLY` off; a machine without IPv6 wants `0.0.0.0` instead.
+    #[must_use]
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::All(port) => Some(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)),
+            Self::At(address) => Some(address),
+        }
+    }
+
+    /// The port, `None` when off; 0 means the kernel's choice.
+    #[must_use]
+    pub fn port(self) -> Option<u16> {
+        self.address().map(|address| address.port())
+    }
+
+    /// Whether both would take the same port of the same address. Kernel-chosen ports never clash.
+    fn clashes(self, other: Self) -> bool {
+        let (Some(a), Some(b)) = (self.address(), other.address()) else {
+            return false;
+        };
+        let wide = a.ip().is_unspecified() || b.ip().is_unspecified();
+        a.port() != 0 && a.port() == b.port() && (wide || a.ip() == b.ip())
+    }
+}
+
+/// What the command line and the environment say.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `--data`, stronger than every other word about `node.data`.
+    pub data: Option<PathBuf>,
+    /// The process's environment; only `CAMPANILE__…` is looked at.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Reads and checks everything that can be checked without touching sockets.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut settings = source::defaults();
+        if let Some(path) = &sources.file {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                ConfigError::new(
+                    Origin::Argument("--config"),
+                    path.display().to_string(),
+                    format!("cannot be read: {error}"),
+                    "name a readable TOML file, or leave --config out for the defaults",
+                )
+            })?;
+            source::add_file(&mut settings, path, &text)?;
+        }
+        source::add_environment(&mut settings, sources.environment.iter().cloned())?;
+        if let Some(data) = &sources.data {
+            let value = toml::Value::String(data.to_string_lossy().into_owned());
+            let origin = Origin::Argument("--data");
+            settings.insert(
+                "node.data",
+                Setting {
+                    value,
+                    raw: None,
+                    origin,
+                },
+            );
+        }
+        Self::from_settings(&settings)
+    }
+
+    /// The defaults alone.
+    ///
+    /// # Errors
+    /// Never, as a test shows.
+    pub fn defaults() -> Result<Self, ConfigError> {
+        Self::from_settings(&source::defaults())
+    }
+
+    /// An error about a key's value that shows only in use, such as a port that is taken.
+    #[must_use]
+    pub fn refuse(
+        &self,
+        key: &'static str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        let origin = self.origins.get(key).cloned().unwrap_or(Origin::Default);
+        ConfigError::new(origin, key, problem, remedy)
+    }
+
+    /// Checks what lies on disk: certificate and key fit each other, the data folder can be written.
+    /// The data folder is made where it is missing, readable by its owner only.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        if let Some(files) = &self.tls {
+            tls::load(files)
+                .map_err(|bad| self.refuse(bad.key(), bad.to_string(), bad.remedy()))?;
+        }
+        check::writable(&self.node.data).map_err(|error| {
+            self.refuse(
+                "node.data",
+                format!("{} cannot be written: {error}", self.node.data.display()),
+                "name a folder that this user may write, with --data or node.data",
+            )
+        })
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let read = Reader { settings };
+        let seconds = Duration::from_secs;
+        let srtp = [
+            ("require", SrtpPolicy::Require),
+            ("optional", SrtpPolicy::Optional),
+        ];
+        let config = Self {
+            node: Node {
+                data: read.text("node.data")?.into(),
+                region: read.text("node.region")?,
+                account_id: read.optional_text("node.account_id")?,
+                domain: read.optional_text("node.domain")?,
+            },
+            http: Http {
+                listen: read.listen("http.listen")?,
+                public: read.optional_text("http.public")?,
+            },
+            sip: Sip {
+                tls: SipListener {
+                    listen: read.listen("sip.tls.listen")?,
+                    srtp: read.choice("sip.tls.srtp", &srtp)?,
+                },
+                tcp: SipListener {
+                    listen: read.listen("sip.tcp.listen")?,
+                    srtp: read.choice("sip.tcp.srtp", &srtp)?,
+                },
+                udp: SipListener {
+                    listen: read.listen("sip.udp.listen")?,
+                    srtp: read.choice("sip.udp.srtp", &srtp)?,
+                },
+            },
+            media: Media {
+                listen: read.listen("media.listen")?,
+                ports: read.port_range("media.ports")?,
+                advertise: read.addresses("media.advertise")?,
+                timeout: read.duration("media.timeout", seconds(1), seconds(86_400))?,
+                loudest: read.number("media.loudest", 1, 32)?,
+            },
+            metrics: Metrics {
+                listen: read.listen("metrics.listen")?,
+            },
+            tls: check::tls_files(&read)?,
+            drain: Drain {
+                deadline: read.duration("drain.deadline", seconds(0), seconds(86_400))?,
+            },
+            limits: Limits {
+                attendees: read.number("limits.attendees", 1, 250)?,
+                video: read.number("limits.video", 0, 25)?,
+                http_body: read.number("limits.http_body", 1024, 64 << 20)?,
+                http_connections: read.number("limits.http_connections", 1, 1 << 20)?,
+                http_header_timeout: read.duration(
+                    "limits.http_header_timeout",
+                    Duration::from_millis(100),
+                    seconds(300),
+                )?,
+                signal_queue: read.number("limits.signal_queue", 16, 65_536)?,
+                joins_per_minute: read.number("limits.joins_per_minute", 1, 1_000_000)?,
+                sip_connections: read.number("limits.sip_connections", 1, 1 << 20)?,
+            },
+            log: Log {
+                level: read.text("log.level")?,
+                format: read.choice(
+                    "log.format",
+                    &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+                )?,
+            },
+            record: Record {
+                media_metrics: read.flag("record.media_metrics")?,
+                sip_messages: read.flag("record.sip_messages")?,
+                call_records: read.flag("record.call_records")?,
+                bucket: read.text("record.bucket")?,
+            },
+            origins: settings
+                .iter()
+                .map(|(key, setting)| (*key, setting.origin.clone()))
+                .collect(),
+        };
+        check::values(&config, &read)?;
+        Ok(config)
+    }
+
+    /// Where logs are kept: `<data>/logs`.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.node.data.join("logs")
+    }
+
+    /// Where objects are kept: `<data>/objects`.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.node.data.join("objects")
+    }
+
+    /// The folder of a running server's socket, `ready.json` and `credentials.json`: `<data>/run`.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        run_folder(&self.node.data)
+    }
+}
+
+/// The folder `run` of a data folder.
+#[must_use]
+pub fn run_folder(data: &Path) -> PathBuf {
+    data.join("run")
+}

@@ -1,0 +1,173 @@
+//! Checks that need more than one value, or the disk.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use super::error::ConfigError;
+use super::read::Reader;
+use super::{Config, Listen, TlsFiles};
+
+/// Both files or neither.
+pub(super) fn tls_files(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    match (
+        read.optional_text("tls.certificate")?,
+        read.optional_text("tls.key")?,
+    ) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+        })),
+        (Some(_), None) => Err(read.refuse(
+            "tls.certificate",
+            "it stands without tls.key",
+            "set tls.key too",
+        )),
+        (None, Some(_)) => Err(read.refuse(
+            "tls.key",
+            "it stands without tls.certificate",
+            "set tls.certificate too",
+        )),
+    }
+}
+
+/// What one value alone cannot show.
+pub(super) fn values(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
+    if let Some(id) = &config.node.account_id
+        && (id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(read.refuse(
+            "node.account_id",
+            format!("{id:?} is not twelve digits"),
+            "write \"123456789012\"",
+        ));
+    }
+    let region = &config.node.region;
+    if region.len() < 2
+        || region.len() > 64
+        || !region
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
+        return Err(read.refuse(
+            "node.region",
+            format!("{region:?} is no region name"),
+            "write 2 to 64 of a-z, 0-9 and -, such as \"eu-central-1\"",
+        ));
+    }
+    if let Some(domain) = &config.node.domain
+        && !host_name(domain)
+    {
+        return Err(read.refuse(
+            "node.domain",
+            format!("{domain:?} is no domain name"),
+            "write \"example.org\"",
+        ));
+    }
+    if let Some(public) = &config.http.public
+        && !host_and_port(public)
+    {
+        return Err(read.refuse(
+            "http.public",
+            format!("{public:?} is no host name with perhaps a port"),
+            "write \"meet.example.org\" or \"meet.example.org:8443\"",
+        ));
+    }
+    if config.http.listen == Listen::Off {
+        return Err(read.refuse(
+            "http.listen",
+            "the server cannot run without it",
+            "write an address such as \":8443\"",
+        ));
+    }
+    if config.media.listen == Listen::Off {
+        return Err(read.refuse(
+            "media.listen",
+            "the server cannot run without it",
+            "write an address such as \":3478\"",
+        ));
+    }
+    let bucket = &config.record.bucket;
+    if bucket.len() < 3
+        || bucket.len() > 63
+        || !bucket
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        || bucket.starts_with('.')
+    {
+        return Err(read.refuse(
+            "record.bucket",
+            format!("{bucket:?} is no bucket name"),
+            "write 3 to 63 of a-z, 0-9, - and .",
+        ));
+    }
+    clashes(config, read)
+}
+
+fn clashes(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
+    let streams = [
+        ("http.listen", config.http.listen),
+        ("sip.tls.listen", config.sip.tls.listen),
+        ("sip.tcp.listen", config.sip.tcp.listen),
+        ("metrics.listen", config.metrics.listen),
+    ];
+    let datagrams = [
+        ("media.listen", config.media.listen),
+        ("sip.udp.listen", config.sip.udp.listen),
+    ];
+    for listeners in [streams.as_slice(), datagrams.as_slice()] {
+        for (i, (key, listen)) in listeners.iter().enumerate() {
+            for (earlier, other) in listeners.iter().take(i) {
+                if listen.clashes(*other) {
+                    return Err(read.refuse(
+                        key,
+                        format!("it takes the port of {earlier}"),
+                        "give each a port of its own",
+                    ));
+                }
+            }
+        }
+    }
+    let range = config.media.ports.first..=config.media.ports.last;
+    for (key, listen) in datagrams {
+        if listen.port().is_some_and(|port| range.contains(&port)) {
+            return Err(read.refuse(key, "its port lies within media.ports", "move one of them"));
+        }
+    }
+    Ok(())
+}
+
+/// A DNS name: labels of letters, digits and inner hyphens.
+fn host_name(text: &str) -> bool {
+    text.len() <= 253
+        && text.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
+}
+
+fn host_and_port(text: &str) -> bool {
+    if text.parse::<std::net::SocketAddr>().is_ok() || text.parse::<std::net::Ipv4Addr>().is_ok() {
+        return true;
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) => host_name(host) && port.parse::<u16>().is_ok_and(|port| port != 0),
+        None => host_name(text),
+    }
+}
+
+/// Makes the folder where missing, and proves that a file can be made in it.
+pub(super) fn writable(folder: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::File::create(&probe)?;
+    std::fs::remove_file(&probe)
+}
