@@ -1,0 +1,324 @@
+//! Meetings: made, found by id or PIN, ended.
+
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::{Attendee, NewAttendee};
+use super::{Store, StoreError, attendees, draw};
+
+/// A meeting as asked for, already checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NewMeeting {
+    /// Whose.
+    pub account_id: String,
+    /// The asker's own name for it.
+    pub external_meeting_id: String,
+    /// The asker's name of its host.
+    pub meeting_host_id: Option<String>,
+    /// The region asked for.
+    pub media_region: String,
+    /// What makes a repeated request a repetition.
+    pub client_request_token: String,
+    /// Digest of everything else in the request.
+    pub request_digest: String,
+    /// `MeetingFeatures` as given, an object.
+    pub features: Value,
+    /// `TenantIds` as given, an array.
+    pub tenant_ids: Value,
+    /// `Tags` as given, an array.
+    pub tags: Value,
+    /// `NotificationsConfiguration` as given, an object.
+    pub notifications: Value,
+}
+
+/// A meeting.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Meeting {
+    /// UUID.
+    pub meeting_id: String,
+    /// Ten digits, the first not 0; never given out twice.
+    pub pin: String,
+    /// What was asked for.
+    pub asked: NewMeeting,
+    /// Made, ms since the epoch.
+    pub created_ms: i64,
+    /// Ended, ms since the epoch.
+    pub ended_ms: Option<i64>,
+}
+
+const COLUMNS: &str = "meeting_id, pin, account_id, external_meeting_id, meeting_host_id, media_region, \
+    client_request_token, request_digest, features, tenant_ids, tags, notifications, created_ms, ended_ms";
+
+impl Store {
+    /// Makes a meeting with its first attendees, or finds the running one that the same account made with the
+    /// same token: then the caller compares the digests. All or nothing.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn create_meeting(
+        &self,
+        asked: NewMeeting,
+        attendees: &[NewAttendee],
+        now_ms: i64,
+    ) -> Result<(Meeting, Vec<Attendee>), StoreError> {
+        let mut transaction = self.write().await?;
+        let known = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND client_request_token = $2 AND ended_ms IS NULL"
+        )))
+        .bind(asked.account_id.clone())
+        .bind(asked.client_request_token.clone())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let meeting = if let Some(row) = known {
+            let meeting = from_row(&row)?;
+            if meeting.asked.request_digest != asked.request_digest {
+                return Ok((meeting, Vec::new()));
+            }
+            meeting
+        } else {
+            let meeting = Meeting {
+                meeting_id: draw::uuid()?,
+                pin: free_pin(&mut transaction).await?,
+                asked,
+                created_ms: now_ms,
+                ended_ms: None,
+            };
+            insert(&mut transaction, &meeting).await?;
+            meeting
+        };
+        let mut joined = Vec::with_capacity(attendees.len());
+        for attendee in attendees {
+            joined.push(
+                attendees::create(&mut transaction, &meeting.meeting_id, attendee, now_ms).await?,
+            );
+        }
+        transaction.commit().await?;
+        Ok((meeting, joined))
+    }
+
+    /// A meeting by id, ended ones too.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn meeting(&self, meeting_id: &str) -> Result<Option<Meeting>, StoreError> {
+        self.one("meeting_id = $1", meeting_id.to_ascii_lowercase())
+            .await
+    }
+
+    /// A running meeting by PIN.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn meeting_by_pin(&self, pin: &str) -> Result<Option<Meeting>, StoreError> {
+        self.one("pin = $1 AND ended_ms IS NULL", pin.to_owned())
+            .await
+    }
+
+    /// The newest running meetings of an account, newest first.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn running_meetings(
+        &self,
+        account_id: &str,
+        most: u32,
+    ) -> Result<Vec<Meeting>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND ended_ms IS NULL \
+             ORDER BY created_ms DESC, meeting_id LIMIT $2"
+        )))
+        .bind(account_id.to_owned())
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(from_row).collect()
+    }
+
+    /// Ends a meeting; `false` where it had ended already or never was.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn end_meeting(&self, meeting_id: &str, now_ms: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE meetings SET ended_ms = $1 WHERE meeting_id = $2 AND ended_ms IS NULL",
+        )
+        .bind(now_ms)
+        .bind(meeting_id.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn one(
+        &self,
+        condition: &'static str,
+        value: String,
+    ) -> Result<Option<Meeting>, StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM meetings WHERE {condition}"
+        )))
+        .bind(value)
+        .fetch_optional(&self.pool)
+        .await?
+        .map(|row| from_row(&row))
+        .transpose()
+    }
+}
+
+/// A PIN that no meeting ever had. The caller holds the write lock, so it stays free.
+async fn free_pin(
+    transaction: &mut super::Transaction<'static, super::Any>,
+) -> Result<String, StoreError> {
+    loop {
+        let pin = draw::pin()?;
+        let taken = sqlx::query("SELECT 1 FROM meetings WHERE pin = $1")
+            .bind(pin.clone())
+            .fetch_optional(&mut **transaction)
+            .await?;
+        if taken.is_none() {
+            return Ok(pin);
+        }
+    }
+}
+
+async fn insert(
+    transaction: &mut super::Transaction<'static, super::Any>,
+    meeting: &Meeting,
+) -> Result<(), StoreError> {
+    let asked = &meeting.asked;
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "INSERT INTO meetings ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    )))
+    .bind(meeting.meeting_id.clone())
+    .bind(meeting.pin.clone())
+    .bind(asked.account_id.clone())
+    .bind(asked.external_meeting_id.clone())
+    .bind(asked.meeting_host_id.clone())
+    .bind(asked.media_region.clone())
+    .bind(asked.client_request_token.clone())
+    .bind(asked.request_digest.clone())
+    .bind(asked.features.to_string())
+    .bind(asked.tenant_ids.to_string())
+    .bind(asked.tags.to_string())
+    .bind(asked.notifications.to_string())
+    .bind(meeting.created_ms)
+    .bind(meeting.ended_ms)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn from_row(row: &AnyRow) -> Result<Meeting, StoreError> {
+    let document = |column: usize| -> Result<Value, StoreError> {
+        let text: String = row.try_get(column)?;
+        Ok(serde_json::from_str(&text)?)
+    };
+    Ok(Meeting {
+        meeting_id: row.try_get(0)?,
+        pin: row.try_get(1)?,
+        asked: NewMeeting {
+            account_id: row.try_get(2)?,
+            external_meeting_id: row.try_get(3)?,
+            meeting_host_id: row.try_get(4)?,
+            media_region: row.try_get(5)?,
+            client_request_token: row.try_get(6)?,
+            request_digest: row.try_get(7)?,
+            features: document(8)?,
+            tenant_ids: document(9)?,
+            tags: document(10)?,
+            notifications: document(11)?,
+        },
+        created_ms: row.try_get(12)?,
+        ended_ms: row.try_get(13)?,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(in crate::store) fn asked(token: &str) -> NewMeeting {
+        NewMeeting {
+            account_id: "123456789012".to_owned(),
+            external_meeting_id: "stand-up ü".to_owned(),
+            meeting_host_id: None,
+            media_region: "us-east-1".to_owned(),
+            client_request_token: token.to_owned(),
+            request_digest: "d".to_owned(),
+            features: json!({"Video": {"MaxResolution": "HD"}}),
+            tenant_ids: json!([]),
+            tags: json!([{"Key": "a", "Value": "b"}]),
+            notifications: json!({}),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_meeting_is_found_by_id_and_by_pin_as_it_was_made() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let (made, _) = store.create_meeting(asked("t"), &[], 7).await.unwrap();
+        assert_eq!(
+            store.meeting(&made.meeting_id).await.unwrap().unwrap(),
+            made
+        );
+        assert_eq!(
+            store
+                .meeting(&made.meeting_id.to_uppercase())
+                .await
+                .unwrap()
+                .unwrap(),
+            made
+        );
+        assert_eq!(
+            store.meeting_by_pin(&made.pin).await.unwrap().unwrap(),
+            made
+        );
+        assert_eq!(store.meeting_by_pin("0000000000").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_same_token_finds_the_running_meeting_and_makes_a_new_one_after_its_end() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let (first, _) = store.create_meeting(asked("t"), &[], 1).await.unwrap();
+        let (again, _) = store.create_meeting(asked("t"), &[], 2).await.unwrap();
+        assert_eq!(first, again);
+        assert!(store.end_meeting(&first.meeting_id, 3).await.unwrap());
+        assert!(!store.end_meeting(&first.meeting_id, 4).await.unwrap());
+        assert_eq!(store.meeting_by_pin(&first.pin).await.unwrap(), None);
+        let (new, _) = store.create_meeting(asked("t"), &[], 5).await.unwrap();
+        assert_ne!(new.meeting_id, first.meeting_id);
+        assert_eq!(
+            store.running_meetings("123456789012", 10).await.unwrap(),
+            vec![new]
+        );
+    }
+
+    #[tokio::test]
+    async fn many_writers_at_once_make_one_meeting_of_one_token() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let tasks: Vec<_> = (0..16)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    store
+                        .create_meeting(asked("t"), &[], 1)
+                        .await
+                        .unwrap()
+                        .0
+                        .meeting_id
+                })
+            })
+            .collect();
+        let mut ids = Vec::new();
+        for task in tasks {
+            ids.push(task.await.unwrap());
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+    }
+}
