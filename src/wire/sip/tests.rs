@@ -1,0 +1,1 @@
+//! Messages that peers send, and the verdict on each.
