@@ -4,7 +4,10 @@
 //! there ([`path`]), authenticates and decrypts it ([`guard`]) and counts it ([`receive`]). Audio goes
 //! through [`smooth`], [`codec`] and [`mix`]; video through [`forward`]. What leaves is made in
 //! [`send`]. [`measure`] turns counters into figures; [`leg`] and [`bridge`] join the parts.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)
+)]
 
 pub mod bridge;
 pub mod codec;
