@@ -1,6 +1,10 @@
 //! Figures of a leg: counters, round-trip time, the E-model, samples.
 
+mod clock;
 pub mod emodel;
+pub mod reported;
 pub mod sample;
 
+pub use clock::NtpClock;
+pub use reported::Reported;
 pub use sample::{Flow, Sample, VideoSample};

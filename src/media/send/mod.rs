@@ -1,3 +1,6 @@
-//! What leaves: the outbox, audio packets, digits, reports.
+//! What leaves: the outbox, outgoing streams, digits, the timing of reports. A pacer will stand before the outbox.
 
+pub mod digits;
 pub mod outbox;
+pub mod reports;
+pub mod stream;
