@@ -1,0 +1,1 @@
+//! Descriptions that peers send, read and written back.
