@@ -1,1 +1,4 @@
 //! Offer and answer (RFC 3264).
+
+pub mod browser;
+pub mod phone;

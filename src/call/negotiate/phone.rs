@@ -1,1 +1,5 @@
-//! Offer and answer with SIP parties.
+//! Offer and answer with SIP parties: which audio, where to, how protected.
+
+mod rules;
+
+pub use rules::{Refusal, Rules, SrtpPolicy};
