@@ -1,1 +1,735 @@
-//! What a meeting is while it runs: parties, roster, video streams.
+//! One meeting: who is in it, what each is called, and what all are told.
+//!
+//! Browsers and phones are *attendees* alike. Each connection of one gets an audio stream id, growing, by which
+//! roster and loudness name it. A content share is an attendee of its own, `X#content`. Frames for the browsers
+//! and notes for the record come out of [`Meeting::poll`].
+//!
+//! Who loses its signaling connection stays in the roster for a grace time, without media; who does not return
+//! in it is shown as dropped. A meeting ends when it is told to, or some time after its last attendee left.
+
+mod frames;
+mod info;
+mod messages;
+mod video;
+
+pub(crate) use frames::{audio_status, error, notice};
+pub use info::{AttendeeInfo, Capabilities, Capability, MeetingInfo, VideoMax};
+pub use messages::{BadMessage, Budget};
+pub use video::{Source, Wish};
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use wire::plan::{LegId, StreamId, VideoCodec};
+use wire::signal::{SdkAudioStreamIdInfo, SdkDataMessagePayload, SdkSignalFrame};
+
+use crate::admit::SignalRefusal;
+use crate::note::{Note, TransactionId};
+use frames::SILENT;
+use messages::Kept;
+use video::Sources;
+
+/// The most camera streams at once; the client shows that many tiles.
+pub const MAX_VIDEO_SOURCES: usize = 25;
+/// Levels come about five times a second; when none came for this long, nobody speaks.
+const QUIET_AFTER: Duration = Duration::from_millis(600);
+
+/// One browser signaling WebSocket, unique within a running node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u64);
+
+/// Who comes into a meeting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The attendee's id; that of a content share ends in `#content`.
+    pub attendee_id: String,
+    /// Its owner's name for it.
+    pub external_user_id: String,
+    /// Whether it is a content share.
+    pub content: bool,
+    /// What it may do.
+    pub may: Capabilities,
+}
+
+/// Where an attendee is at present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seat {
+    /// On a signaling connection.
+    Browser(ConnId),
+    /// On the phone.
+    Phone(TransactionId),
+    /// Its signaling connection broke; it is expected back.
+    Away {
+        /// Since when.
+        since: Instant,
+        /// When it counts as dropped.
+        until: Instant,
+    },
+}
+
+/// What a meeting says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Told {
+    /// To one browser.
+    Frame {
+        /// Which.
+        conn: ConnId,
+        /// The frame; its time stamp is not set.
+        frame: Box<SdkSignalFrame>,
+    },
+    /// To the record.
+    Note(Note),
+}
+
+/// One meeting with its attendees.
+#[derive(Debug)]
+pub struct Meeting {
+    info: MeetingInfo,
+    attendees: BTreeMap<String, Attendee>,
+    by_leg: HashMap<LegId, String>,
+    sources: Sources,
+    kept: Kept,
+    last_audio_stream: u32,
+    /// Audio streams that were shown as heard last, and when that is over.
+    heard: BTreeSet<u32>,
+    quiet_at: Option<Instant>,
+    /// What every browser can show, as last told.
+    codecs: Vec<VideoCodec>,
+    /// Somebody was in it.
+    started: bool,
+    empty_since: Option<Instant>,
+    ends_after: Duration,
+    told: VecDeque<Told>,
+}
+
+#[derive(Debug)]
+struct Attendee {
+    identity: Identity,
+    seat: Seat,
+    /// The whole roster was sent on this connection, or it is a phone in the mix.
+    live: bool,
+    audio_stream: Option<u32>,
+    leg: Option<LegId>,
+    muted: bool,
+    /// When it lost its previous connection: messages since then are sent again.
+    away_since: Option<Instant>,
+    /// Video codecs that it can show; `None` as long as it has not said.
+    codecs: Option<Vec<VideoCodec>>,
+}
+
+impl Meeting {
+    /// A meeting with nobody in it, which ends `ends_after` its last attendee left.
+    #[must_use]
+    pub fn new(now: Instant, info: MeetingInfo, ends_after: Duration) -> Self {
+        Self {
+            info,
+            attendees: BTreeMap::new(),
+            by_leg: HashMap::new(),
+            sources: Sources::default(),
+            kept: Kept::default(),
+            last_audio_stream: 0,
+            heard: BTreeSet::new(),
+            quiet_at: None,
+            codecs: BOTH_CODECS.to_vec(),
+            started: false,
+            empty_since: Some(now),
+            ends_after,
+            told: VecDeque::new(),
+        }
+    }
+
+    /// What is stored of it.
+    #[must_use]
+    pub fn info(&self) -> &MeetingInfo {
+        &self.info
+    }
+
+    /// Takes an attendee in, without media yet. The seat that it had before is returned: it is to be vacated.
+    ///
+    /// # Errors
+    /// [`SignalRefusal::MeetingFull`].
+    pub fn take_in(
+        &mut self,
+        identity: Identity,
+        seat: Seat,
+    ) -> Result<Option<Seat>, SignalRefusal> {
+        if let Some(attendee) = self.attendees.get_mut(&identity.attendee_id) {
+            let before = std::mem::replace(&mut attendee.seat, seat);
+            attendee.identity = identity;
+            attendee.live = false;
+            attendee.codecs = None;
+            if let Some(leg) = attendee.leg.take() {
+                self.by_leg.remove(&leg);
+            }
+            return Ok(Some(before));
+        }
+        if !identity.content && self.participants() >= self.info.max_attendees {
+            return Err(SignalRefusal::MeetingFull);
+        }
+        self.empty_since = None;
+        self.attendees.insert(
+            identity.attendee_id.clone(),
+            Attendee {
+                identity,
+                seat,
+                live: false,
+                audio_stream: None,
+                leg: None,
+                muted: false,
+                away_since: None,
+                codecs: None,
+            },
+        );
+        Ok(None)
+    }
+
+    /// An attendee's leg joins the bridge: it gets an audio stream id, all are told, and it is told everything.
+    pub fn enter(
+        &mut self,
+        now: Instant,
+        attendee_id: &str,
+        leg: LegId,
+        call: TransactionId,
+        muted: bool,
+    ) {
+        let Some(attendee) = self.attendees.get_mut(attendee_id) else {
+            return;
+        };
+        self.last_audio_stream += 1;
+        let audio_stream = self.last_audio_stream;
+        let before = attendee.audio_stream.replace(audio_stream);
+        let muted = muted || !attendee.identity.may.audio.sends();
+        attendee.muted = muted;
+        attendee.leg = Some(leg);
+        self.by_leg.insert(leg, attendee_id.to_owned());
+        let external_user_id = attendee.identity.external_user_id.clone();
+        let away_since = attendee.away_since.take();
+
+        // The new line goes first, so that clients see a replacement and nobody leaving.
+        let mut lines = vec![frames::present(
+            audio_stream,
+            attendee_id,
+            &external_user_id,
+            muted,
+        )];
+        lines.extend(before.map(|before| frames::gone(before, false)));
+        self.tell_all(&frames::roster(lines));
+
+        let seat = self.attendees.get_mut(attendee_id).map(|attendee| {
+            attendee.live = true;
+            attendee.seat
+        });
+        if let Some(Seat::Browser(conn)) = seat {
+            let roster = self.whole_roster();
+            self.tell(conn, frames::roster(roster));
+            let missed = self.kept.missed(now, away_since, attendee_id);
+            if !missed.is_empty() {
+                self.tell(conn, frames::data(missed));
+            }
+        }
+
+        if !self.started {
+            self.started = true;
+            self.note(Note::MeetingStarted {
+                meeting_id: self.info.id.clone(),
+            });
+        }
+        self.note(Note::JoinedMeeting {
+            call,
+            meeting_id: self.info.id.clone(),
+            attendee_id: attendee_id.to_owned(),
+        });
+        if before.is_none() {
+            self.note(Note::AttendeeJoined {
+                meeting_id: self.info.id.clone(),
+                attendee_id: attendee_id.to_owned(),
+                external_user_id,
+            });
+        }
+    }
+
+    /// An attendee lost its signaling connection: it has until then to come back.
+    pub fn lose(&mut self, now: Instant, attendee_id: &str, until: Instant) {
+        let Some(attendee) = self.attendees.get_mut(attendee_id) else {
+            return;
+        };
+        if attendee.audio_stream.is_none() {
+            self.remove(now, attendee_id, false);
+            return;
+        }
+        attendee.seat = Seat::Away { since: now, until };
+        attendee.away_since = Some(now);
+        attendee.live = false;
+        if let Some(leg) = attendee.leg.take() {
+            self.by_leg.remove(&leg);
+        }
+        self.stop_video(attendee_id);
+    }
+
+    /// An attendee is gone: by itself, or (`dropped`) lost.
+    pub fn remove(&mut self, now: Instant, attendee_id: &str, dropped: bool) {
+        let Some(attendee) = self.attendees.remove(attendee_id) else {
+            return;
+        };
+        if let Some(leg) = attendee.leg {
+            self.by_leg.remove(&leg);
+        }
+        if self.sources.stop(attendee_id) {
+            self.video_stopped(attendee_id, &attendee.identity.external_user_id);
+        }
+        if let Some(audio_stream) = attendee.audio_stream {
+            self.heard.remove(&audio_stream);
+            self.tell_all(&frames::roster(vec![frames::gone(audio_stream, dropped)]));
+            let meeting_id = self.info.id.clone();
+            let attendee_id = attendee_id.to_owned();
+            let external_user_id = attendee.identity.external_user_id;
+            self.note(if dropped {
+                Note::AttendeeDropped {
+                    meeting_id,
+                    attendee_id,
+                    external_user_id,
+                }
+            } else {
+                Note::AttendeeLeft {
+                    meeting_id,
+                    attendee_id,
+                    external_user_id,
+                }
+            });
+        }
+        if self.attendees.is_empty() {
+            self.empty_since = Some(now);
+        }
+        self.codecs_may_have_changed();
+    }
+
+    /// An attendee muted or unmuted itself. Who may not speak stays muted. Tells the state that holds.
+    pub fn mute(&mut self, attendee_id: &str, muted: bool) -> bool {
+        let Some(attendee) = self.attendees.get_mut(attendee_id) else {
+            return muted;
+        };
+        attendee.muted = muted || !attendee.identity.may.audio.sends();
+        let state = attendee.muted;
+        if let (true, Some(audio_stream)) = (attendee.live, attendee.audio_stream) {
+            self.tell_all(&frames::roster(vec![frames::muted(audio_stream, state)]));
+        }
+        state
+    }
+
+    /// An attendee sends video: starts, or goes on with what it has.
+    pub fn send_video(&mut self, attendee_id: &str, wishes: &[Wish]) {
+        let Some(attendee) = self.attendees.get(attendee_id) else {
+            return;
+        };
+        let identity = &attendee.identity;
+        let running = self.sources.of(attendee_id).count();
+        if running == wishes.len() && running > 0 {
+            if self.sources.update(attendee_id, wishes) {
+                self.tell_index_to_all();
+            }
+            return;
+        }
+        self.sources.stop(attendee_id);
+        self.sources.start(
+            attendee_id,
+            &identity.external_user_id,
+            identity.content,
+            wishes,
+        );
+        if running == 0 {
+            self.told.push_back(Told::Note(Note::VideoStarted {
+                meeting_id: self.info.id.clone(),
+                attendee_id: attendee_id.to_owned(),
+                external_user_id: identity.external_user_id.clone(),
+            }));
+        }
+        self.tell_index_to_all();
+    }
+
+    /// An attendee sends no video any more, if it did.
+    pub fn stop_video(&mut self, attendee_id: &str) {
+        if self.sources.stop(attendee_id) {
+            let external_user_id = self
+                .attendees
+                .get(attendee_id)
+                .map(|attendee| attendee.identity.external_user_id.clone())
+                .unwrap_or_default();
+            self.video_stopped(attendee_id, &external_user_id);
+        }
+    }
+
+    /// The streams that an attendee sends, in the order of its wishes.
+    pub fn video_of(&self, attendee_id: &str) -> impl Iterator<Item = &Source> {
+        self.sources.of(attendee_id)
+    }
+
+    /// A stream, if the viewer may see it: it exists, is not its own, and it is allowed that kind.
+    #[must_use]
+    pub fn visible(&self, viewer: &str, stream: StreamId) -> Option<&Source> {
+        let may = &self.attendees.get(viewer)?.identity.may;
+        self.sources
+            .get(stream)
+            .filter(|source| source.live && source.attendee_id != viewer && shows(may, source))
+    }
+
+    /// The stream to show of a group, if the viewer may see it.
+    #[must_use]
+    pub fn visible_of_group(&self, viewer: &str, group: u32) -> Option<&Source> {
+        self.sources
+            .live()
+            .filter(|source| source.group == group)
+            .find_map(|source| self.visible(viewer, source.stream))
+    }
+
+    /// Whether no further camera may start.
+    #[must_use]
+    pub fn video_is_full(&self) -> bool {
+        self.cameras() >= MAX_VIDEO_SOURCES
+    }
+
+    /// Camera streams at present.
+    #[must_use]
+    pub fn cameras(&self) -> usize {
+        self.sources.live().filter(|source| !source.content).count()
+    }
+
+    /// What an attendee's browser can show. Where one lacks a codec, the others are told not to send it.
+    pub fn shows_codecs(&mut self, attendee_id: &str, codecs: Vec<VideoCodec>) {
+        if let Some(attendee) = self.attendees.get_mut(attendee_id) {
+            attendee.codecs = Some(codecs);
+            self.codecs_may_have_changed();
+        }
+    }
+
+    /// The codecs that every browser here can show; both, where none is common.
+    #[must_use]
+    pub fn common_codecs(&self) -> &[VideoCodec] {
+        &self.codecs
+    }
+
+    /// INDEX for one attendee.
+    #[must_use]
+    pub fn index_for(&self, attendee_id: &str) -> SdkSignalFrame {
+        let may = self
+            .attendees
+            .get(attendee_id)
+            .map(|attendee| attendee.identity.may)
+            .unwrap_or_default();
+        self.index(&may)
+    }
+
+    /// Passes data messages on to all others. What is sent too fast comes back to the sender with a time of 0,
+    /// which its SDK shows as throttled; `ingest_time_ns` is now, since the epoch.
+    ///
+    /// # Errors
+    /// [`BadMessage`] for the first message that is not valid; those before it were passed on.
+    pub fn relay(
+        &mut self,
+        now: Instant,
+        attendee_id: &str,
+        messages: Vec<SdkDataMessagePayload>,
+        ingest_time_ns: i64,
+        budget: &mut Budget,
+    ) -> Result<(), BadMessage> {
+        let Some(attendee) = self.attendees.get(attendee_id) else {
+            return Ok(());
+        };
+        let sender_external_user_id = attendee.identity.external_user_id.clone();
+        let own_seat = attendee.seat;
+        let mut passed = Vec::new();
+        let mut throttled = Vec::new();
+        let mut outcome = Ok(());
+        for message in messages {
+            outcome = messages::check(&message);
+            if outcome.is_err() {
+                break;
+            }
+            let within = budget.take(now);
+            let message = SdkDataMessagePayload {
+                sender_attendee_id: Some(attendee_id.to_owned()),
+                sender_external_user_id: Some(sender_external_user_id.clone()),
+                ingest_time_ns: Some(if within { ingest_time_ns } else { 0 }),
+                ..message
+            };
+            if within {
+                self.kept.keep(now, &message);
+                passed.push(message);
+            } else {
+                throttled.push(message);
+            }
+        }
+        if !passed.is_empty() {
+            let frame = frames::data(passed);
+            let others: Vec<ConnId> = self
+                .live_connections()
+                .filter(|conn| own_seat != Seat::Browser(*conn))
+                .collect();
+            for conn in others {
+                self.tell(conn, frame.clone());
+            }
+        }
+        if let (Seat::Browser(conn), false) = (own_seat, throttled.is_empty()) {
+            self.tell(conn, frames::data(throttled));
+        }
+        outcome
+    }
+
+    /// Media measured who is how loud.
+    pub fn levels(&mut self, now: Instant, levels: &[(LegId, u8)]) {
+        let loud: BTreeMap<u32, u8> = levels
+            .iter()
+            .filter_map(|(leg, attenuation)| {
+                let attendee = self.attendees.get(self.by_leg.get(leg)?)?;
+                let audio_stream = attendee.audio_stream?;
+                (attendee.live && !attendee.muted).then_some((audio_stream, *attenuation))
+            })
+            .collect();
+        self.show_levels(now, &loud);
+    }
+
+    /// Media measured the rates of video streams.
+    pub fn rates(&mut self, rates: &[(StreamId, u32)]) {
+        let known: Vec<(StreamId, u32)> = rates
+            .iter()
+            .filter(|(stream, bps)| {
+                self.sources.get_mut(*stream).is_some_and(|source| {
+                    source.measured_bps = Some(*bps);
+                    true
+                })
+            })
+            .copied()
+            .collect();
+        if !known.is_empty() {
+            self.tell_all(&frames::bitrates(known.into_iter()));
+        }
+    }
+
+    /// Everybody's seat, for ending it.
+    #[must_use]
+    pub fn seats(&self) -> Vec<(String, Seat)> {
+        self.attendees
+            .iter()
+            .map(|(id, attendee)| (id.clone(), attendee.seat))
+            .collect()
+    }
+
+    /// The seat of one attendee.
+    #[must_use]
+    pub fn seat(&self, attendee_id: &str) -> Option<Seat> {
+        self.attendees
+            .get(attendee_id)
+            .map(|attendee| attendee.seat)
+    }
+
+    /// Attendees without content shares, those who are away included.
+    #[must_use]
+    pub fn participants(&self) -> usize {
+        self.attendees
+            .values()
+            .filter(|attendee| !attendee.identity.content)
+            .count()
+    }
+
+    /// Whether it has ended by itself: empty for long enough, or empty and nobody ever came in.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.ends_at().is_some_and(|at| now >= at)
+    }
+
+    /// Whether somebody was ever in it: only then its end is worth a note.
+    #[must_use]
+    pub fn was_started(&self) -> bool {
+        self.started
+    }
+
+    /// Takes the next thing said.
+    pub fn poll(&mut self) -> Option<Told> {
+        self.told.pop_front()
+    }
+
+    /// When [`Self::timeout`] has something to do, or [`Self::is_over`] changes.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let away = self
+            .attendees
+            .values()
+            .filter_map(|attendee| match attendee.seat {
+                Seat::Away { until, .. } => Some(until),
+                Seat::Browser(_) | Seat::Phone(_) => None,
+            });
+        away.chain(self.quiet_at)
+            .chain(self.kept.next_timeout())
+            .chain(self.ends_at())
+            .min()
+    }
+
+    /// Time has passed.
+    pub fn timeout(&mut self, now: Instant) {
+        let dropped: Vec<String> = self
+            .attendees
+            .iter()
+            .filter(
+                |(_, attendee)| matches!(attendee.seat, Seat::Away { until, .. } if now >= until),
+            )
+            .map(|(id, _)| id.clone())
+            .collect();
+        for attendee_id in dropped {
+            self.remove(now, &attendee_id, true);
+        }
+        if self.quiet_at.is_some_and(|at| now >= at) {
+            self.show_levels(now, &BTreeMap::new());
+        }
+        self.kept.forget(now);
+    }
+
+    fn ends_at(&self) -> Option<Instant> {
+        self.empty_since.map(|since| {
+            if self.started {
+                since + self.ends_after
+            } else {
+                since
+            }
+        })
+    }
+
+    fn show_levels(&mut self, now: Instant, loud: &BTreeMap<u32, u8>) {
+        let fallen_silent = self
+            .heard
+            .iter()
+            .filter(|audio_stream| !loud.contains_key(audio_stream))
+            .map(|audio_stream| (*audio_stream, SILENT));
+        let shown: Vec<(u32, u8)> = loud
+            .iter()
+            .map(|(audio_stream, attenuation)| (*audio_stream, *attenuation))
+            .chain(fallen_silent)
+            .collect();
+        self.heard = loud.keys().copied().collect();
+        self.quiet_at = (!loud.is_empty()).then(|| now + QUIET_AFTER);
+        if !shown.is_empty() {
+            self.tell_all(&frames::loudness(shown.into_iter()));
+        }
+    }
+
+    fn whole_roster(&self) -> Vec<SdkAudioStreamIdInfo> {
+        let mut lines: Vec<SdkAudioStreamIdInfo> = self
+            .attendees
+            .iter()
+            .filter_map(|(id, attendee)| {
+                Some(frames::present(
+                    attendee.audio_stream?,
+                    id,
+                    &attendee.identity.external_user_id,
+                    attendee.muted,
+                ))
+            })
+            .collect();
+        lines.sort_by_key(|line| line.audio_stream_id);
+        lines
+    }
+
+    fn index(&self, may: &Capabilities) -> SdkSignalFrame {
+        let codecs = if self.codecs == BOTH_CODECS {
+            &[]
+        } else {
+            self.codecs.as_slice()
+        };
+        frames::index(
+            self.sources.live().filter(|source| shows(may, source)),
+            self.video_is_full(),
+            self.participants(),
+            codecs,
+        )
+    }
+
+    fn tell_index_to_all(&mut self) {
+        let index_for_most = self.index(&Capabilities::default());
+        let frames: Vec<(ConnId, SdkSignalFrame)> = self
+            .attendees
+            .values()
+            .filter_map(|attendee| {
+                let Seat::Browser(conn) = attendee.seat else {
+                    return None;
+                };
+                let may = &attendee.identity.may;
+                let frame = if may.video.receives() && may.content.receives() {
+                    index_for_most.clone()
+                } else {
+                    self.index(may)
+                };
+                Some((conn, frame))
+            })
+            .collect();
+        for (conn, frame) in frames {
+            self.tell(conn, frame);
+        }
+    }
+
+    fn video_stopped(&mut self, attendee_id: &str, external_user_id: &str) {
+        self.note(Note::VideoStopped {
+            meeting_id: self.info.id.clone(),
+            attendee_id: attendee_id.to_owned(),
+            external_user_id: external_user_id.to_owned(),
+        });
+        self.tell_index_to_all();
+    }
+
+    fn codecs_may_have_changed(&mut self) {
+        let common: Vec<VideoCodec> = BOTH_CODECS
+            .into_iter()
+            .filter(|codec| {
+                self.attendees
+                    .values()
+                    .filter_map(|attendee| attendee.codecs.as_ref())
+                    .all(|codecs| codecs.contains(codec))
+            })
+            .collect();
+        // With nothing in common, each sends what it can and some see nothing of some.
+        let common = if common.is_empty() {
+            BOTH_CODECS.to_vec()
+        } else {
+            common
+        };
+        if common != self.codecs {
+            self.codecs = common;
+            self.tell_index_to_all();
+        }
+    }
+
+    /// Connections that have the whole roster and so understand what changes in it.
+    fn live_connections(&self) -> impl Iterator<Item = ConnId> {
+        self.attendees
+            .values()
+            .filter_map(|attendee| match attendee.seat {
+                Seat::Browser(conn) if attendee.live => Some(conn),
+                _ => None,
+            })
+    }
+
+    fn tell_all(&mut self, frame: &SdkSignalFrame) {
+        let all: Vec<ConnId> = self.live_connections().collect();
+        for conn in all {
+            self.tell(conn, frame.clone());
+        }
+    }
+
+    fn tell(&mut self, conn: ConnId, frame: SdkSignalFrame) {
+        self.told.push_back(Told::Frame {
+            conn,
+            frame: Box::new(frame),
+        });
+    }
+
+    fn note(&mut self, note: Note) {
+        self.told.push_back(Told::Note(note));
+    }
+}
+
+fn shows(may: &Capabilities, source: &Source) -> bool {
+    if source.content {
+        may.content.receives()
+    } else {
+        may.video.receives()
+    }
+}
+
+const BOTH_CODECS: [VideoCodec; 2] = [VideoCodec::H264, VideoCodec::Vp8];

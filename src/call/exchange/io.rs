@@ -1,0 +1,178 @@
+//! What goes into the exchange and what comes out.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use wire::plan::{MediaCommand, MediaEvent};
+use wire::signal::{SdkSignalFrame, SignalError};
+use wire::sip::{Message, SipError};
+
+use crate::admit::SignalRefusal;
+use crate::meeting::{AttendeeInfo, ConnId, MeetingInfo};
+use crate::note::{Note, TransactionId};
+use crate::transaction::{Flow, FlowId};
+
+/// Who is on a signaling connection, or why it may not come in.
+pub type Admission = Result<Box<Admitted>, SignalRefusal>;
+
+/// Who is on a signaling connection, as found from its join token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admitted {
+    /// The meeting.
+    pub meeting: MeetingInfo,
+    /// The attendee whose token it is (the base one, also for a content share).
+    pub attendee: AttendeeInfo,
+    /// Whether the token ended in `#content`: a content share's own session.
+    pub content: bool,
+}
+
+/// Something that happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A SIP message came, or bytes that could not be read as one.
+    Sip {
+        /// Where it came from.
+        flow: Flow,
+        /// The message.
+        message: Result<Message, SipError>,
+    },
+    /// A TCP or TLS connection broke or was closed.
+    FlowClosed {
+        /// Which.
+        flow: FlowId,
+    },
+    /// A browser opened a signaling WebSocket.
+    SignalOpened {
+        /// Its number, new.
+        conn: ConnId,
+        /// Where it comes from.
+        peer: SocketAddr,
+        /// Who it is, or why it may not come in: that is told after its JOIN.
+        admission: Admission,
+    },
+    /// A message came on a signaling WebSocket, or bytes that could not be read as one.
+    SignalFrame {
+        /// Which.
+        conn: ConnId,
+        /// The frame.
+        frame: Result<SdkSignalFrame, SignalError>,
+    },
+    /// A signaling WebSocket is gone, for whatever reason. Not told after [`Output::CloseSignal`]
+    /// necessarily; harmless when it is.
+    SignalClosed {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Media tells something.
+    Media(MediaEvent),
+    /// The answer to [`Output::Find`].
+    Found {
+        /// The question's number.
+        query: u64,
+        /// The meeting with that PIN, if there is one.
+        meeting: Option<MeetingInfo>,
+    },
+    /// The meeting was deleted: everybody out.
+    EndMeeting {
+        /// Its id.
+        meeting: String,
+    },
+    /// The attendee was deleted: out with it, and with its content share.
+    RemoveAttendee {
+        /// The meeting's id.
+        meeting: String,
+        /// The attendee's id.
+        attendee: String,
+    },
+    /// No new calls or sessions from now on; those that there are go on.
+    Drain,
+    /// The drain's deadline: everything that is left ends now.
+    DrainDeadline,
+}
+
+/// Something to do outside.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Sip {
+        /// On which connection, or behind which UDP listener.
+        flow: FlowId,
+        /// Where to (UDP).
+        to: SocketAddr,
+        /// The message's bytes.
+        message: Vec<u8>,
+        /// The call it belongs to, if any.
+        call: Option<TransactionId>,
+    },
+    /// Close a TCP or TLS connection.
+    CloseFlow {
+        /// Which.
+        flow: FlowId,
+    },
+    /// Send a frame to a browser.
+    Signal {
+        /// Which.
+        conn: ConnId,
+        /// The frame.
+        frame: Box<SdkSignalFrame>,
+    },
+    /// Close a signaling WebSocket, after what was sent before.
+    CloseSignal {
+        /// Which.
+        conn: ConnId,
+        /// WebSocket close code.
+        code: u16,
+        /// One line, at most 123 octets.
+        reason: String,
+    },
+    /// A command for the shard that has the leg.
+    Media(MediaCommand),
+    /// Look a meeting up by PIN; answered by [`Input::Found`].
+    Find {
+        /// The question's number.
+        query: u64,
+        /// The digits dialled.
+        pin: String,
+    },
+    /// Something happened that the record, the metrics and the events want to know.
+    Note(Note),
+}
+
+/// How the exchange behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Seed of every id, SSRC and tag that the exchange draws.
+    pub seed: [u8; 32],
+    /// How long an attendee whose signaling connection broke without LEAVE stays in the roster before it
+    /// is shown as dropped.
+    pub reconnect_grace: Duration,
+    /// How long after its last attendee left a meeting ends by itself.
+    pub empty_meeting: Duration,
+    /// Signaling connections at once.
+    pub max_connections: usize,
+    /// What a browser session may do.
+    pub browser: crate::browser::Limits,
+    /// What the prompt for a meeting id may cost a caller.
+    pub ivr: crate::ivr::Limits,
+    /// Unknown meeting ids that one source address may name within `guess_window`.
+    pub guesses: usize,
+    /// See `guesses`.
+    pub guess_window: Duration,
+}
+
+impl Config {
+    /// The defaults, with this seed.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            reconnect_grace: Duration::from_secs(15),
+            empty_meeting: Duration::from_secs(300),
+            max_connections: 10_000,
+            browser: crate::browser::Limits::default(),
+            ivr: crate::ivr::Limits::default(),
+            guesses: 10,
+            guess_window: Duration::from_secs(600),
+        }
+    }
+}
