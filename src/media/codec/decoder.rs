@@ -1,12 +1,12 @@
 //! Payloads to samples at the codec's own rate, and what to play where a payload is missing.
 
 use audio_codec::Decoder as _;
-use audio_codec::g722::G722Decoder;
 use audio_codec::pcma::PcmaDecoder;
 use audio_codec::pcmu::PcmuDecoder;
 use wire::plan::AudioCodec;
 
 use super::conceal::Concealer;
+use super::g722;
 use super::{CodecError, MAX_PACKET_MS};
 
 /// Decodes one incoming stream to mono samples at [`AudioCodec::sample_rate`].
@@ -29,7 +29,7 @@ struct WaveDecoder {
 enum Law {
     Pcmu(PcmuDecoder),
     Pcma(PcmaDecoder),
-    G722(G722Decoder),
+    G722(g722::Decoder),
 }
 
 impl Decoder {
@@ -50,7 +50,7 @@ impl Decoder {
                 opus::Decoder::new(codec.sample_rate(), opus::Channels::Mono)
                     .map_err(|_| CodecError::Setup)?,
             ),
-            AudioCodec::G722 => wave(Law::G722(G722Decoder::new())),
+            AudioCodec::G722 => wave(Law::G722(g722::Decoder::new())),
             AudioCodec::Pcmu => wave(Law::Pcmu(PcmuDecoder::new())),
             AudioCodec::Pcma => wave(Law::Pcma(PcmaDecoder::new())),
         };
@@ -96,7 +96,7 @@ impl Decoder {
                 let written = match &mut wave.law {
                     Law::Pcmu(pcmu) => pcmu.decode_into(payload, out),
                     Law::Pcma(pcma) => pcma.decode_into(payload, out),
-                    Law::G722(g722) => g722.decode_into(payload, out),
+                    Law::G722(g722) => Ok(g722.decode(payload, out)),
                 }
                 .map_err(|_| CodecError::Malformed)?;
                 if let Some(heard) = out.get_mut(..written) {
@@ -160,7 +160,7 @@ impl Decoder {
             }
             Machine::Wave(wave) => {
                 if let Law::G722(g722) = &mut wave.law {
-                    *g722 = G722Decoder::new();
+                    *g722 = g722::Decoder::new();
                 }
                 wave.concealer.reset();
             }

@@ -1,12 +1,11 @@
 //! Samples at the codec's own rate to payloads.
 
 use audio_codec::Encoder as _;
-use audio_codec::g722::G722Encoder;
 use audio_codec::pcma::PcmaEncoder;
 use audio_codec::pcmu::PcmuEncoder;
 use wire::plan::{AudioCodec, AudioFormat};
 
-use super::CodecError;
+use super::{CodecError, g722};
 
 /// How a stream is encoded. Listeners with equal values can share one encoder.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,7 +70,7 @@ enum Machine {
     Opus(opus::Encoder),
     Pcmu(PcmuEncoder),
     Pcma(PcmaEncoder),
-    G722(Box<G722Encoder>),
+    G722(Box<g722::Encoder>),
 }
 
 impl Encoder {
@@ -84,7 +83,7 @@ impl Encoder {
             AudioCodec::Opus => {
                 Machine::Opus(opus_encoder(&encoding).map_err(|_| CodecError::Setup)?)
             }
-            AudioCodec::G722 => Machine::G722(Box::new(G722Encoder::new())),
+            AudioCodec::G722 => Machine::G722(Box::new(g722::Encoder::new())),
             AudioCodec::Pcmu => Machine::Pcmu(PcmuEncoder::new()),
             AudioCodec::Pcma => Machine::Pcma(PcmaEncoder::new()),
         };
@@ -118,9 +117,8 @@ impl Encoder {
                 .encode_into(pcm, out)
                 .map_err(|_| CodecError::OutputTooShort),
             Machine::G722(_) if !pcm.len().is_multiple_of(2) => Err(CodecError::FrameLength),
-            Machine::G722(g722) => g722
-                .encode_into(pcm, out)
-                .map_err(|_| CodecError::OutputTooShort),
+            Machine::G722(_) if out.len() < pcm.len() / 2 => Err(CodecError::OutputTooShort),
+            Machine::G722(g722) => Ok(g722.encode(pcm, out)),
         }
     }
 
@@ -133,6 +131,19 @@ impl Encoder {
         }
     }
 
+    /// Continues another encoder's stream of the same codec, as far as its state can be taken over:
+    /// wholly for G.711 and G.722. `false` for Opus, whose state libopus does not give away.
+    pub fn follow(&mut self, other: &Self) -> bool {
+        match (&mut self.machine, &other.machine) {
+            (Machine::G722(own), Machine::G722(others)) => {
+                own.clone_from(others);
+                true
+            }
+            (Machine::Pcmu(_), Machine::Pcmu(_)) | (Machine::Pcma(_), Machine::Pcma(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Forgets the stream so far, as if newly built.
     pub fn reset(&mut self) {
         match &mut self.machine {
@@ -140,7 +151,7 @@ impl Encoder {
                 // As above.
                 let _ = opus.reset_state();
             }
-            Machine::G722(g722) => **g722 = G722Encoder::new(),
+            Machine::G722(g722) => **g722 = g722::Encoder::new(),
             Machine::Pcmu(_) | Machine::Pcma(_) => {}
         }
     }

@@ -7,8 +7,11 @@
 mod conceal;
 mod decoder;
 mod encoder;
+mod g722;
 mod packer;
 mod resample;
+#[cfg(test)]
+mod tests;
 
 pub use decoder::{Decoder, opus_has_fec};
 pub use encoder::{Encoder, Encoding, OPUS_BITRATE};

@@ -140,27 +140,15 @@ impl Packer {
     }
 
     /// Continues the stream of `other`, which has the same encoding: takes over what its filter
-    /// remembers and what waits in it, and runs its last frame through the encoder, so that the encoder's look-ahead
-    /// and adaptation begin where the listener's decoder stands. The next packet is spliced.
+    /// remembers and what waits in it, and the state of its encoder. Opus keeps its state to itself: there the
+    /// last frame is encoded once more, so that look-ahead and adaptation begin where the listener's decoder
+    /// stands, and the next packet is spliced.
     pub fn follow(&mut self, other: &Self) {
         if self.encoding() != other.encoding() {
             return;
         }
-        self.encoder.reset();
-        // Prime: encode the last frame as the other did, and throw the packets away.
-        self.held = 0;
-        self.resampler.reset();
-        let size = self.encoding().packet_samples();
-        let frame_size = self.encoding().codec.sample_rate() as usize / 1000 * TICK_MS as usize;
-        if self
-            .resampler
-            .process(&other.last[..], &mut self.waiting)
-            .is_ok()
-        {
-            for chunk in self.waiting[..frame_size].chunks_exact(size.min(frame_size)) {
-                // Priming may fail only where encoding would; the first real packet then says so.
-                let _ = self.encoder.encode(chunk, &mut self.payloads);
-            }
+        if !self.encoder.follow(&other.encoder) {
+            self.prime(other);
         }
         self.resampler.follow(&other.resampler);
         self.waiting[..other.held].copy_from_slice(&other.waiting[..other.held]);
@@ -168,6 +156,26 @@ impl Packer {
         self.last.copy_from_slice(&other.last[..]);
         self.ready = 0;
         self.spliced = true;
+    }
+
+    /// Runs the other's last frame through a fresh encoder, and throws away what comes out.
+    fn prime(&mut self, other: &Self) {
+        self.encoder.reset();
+        self.encoder.set_prediction(true);
+        self.resampler.follow(&other.resampler);
+        let encoding = self.encoding();
+        let frame = encoding.codec.sample_rate() as usize / 1000 * TICK_MS as usize;
+        let piece = encoding.packet_samples().min(frame);
+        if self
+            .resampler
+            .process(&other.last[..], &mut self.waiting)
+            .is_ok()
+        {
+            for piece in self.waiting[..frame].chunks_exact(piece) {
+                // Where this fails, the first real packet fails too and says so.
+                let _ = self.encoder.encode(piece, &mut self.payloads);
+            }
+        }
     }
 
     /// Begins anew, as if built now. `tick` is the number of the tick that will be pushed first.

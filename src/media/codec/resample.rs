@@ -232,3 +232,113 @@ fn to_i16(x: f32) -> i16 {
     // A float cast saturates, so only rounding is left to do.
     x.round_ties_even() as i16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{amplitude_at, rms, tone};
+    use super::*;
+
+    fn run(from: u32, to: u32, input: &[i16]) -> Vec<i16> {
+        let mut resampler = Resampler::new(from, to).unwrap();
+        let mut out = Vec::new();
+        // Uneven pieces must make no difference.
+        for piece in input.chunks(701) {
+            let mut part = vec![0; 701 * 6];
+            let count = resampler.process(piece, &mut part).unwrap();
+            out.extend_from_slice(&part[..count]);
+        }
+        out
+    }
+
+    fn decibels(ratio: f64) -> f64 {
+        20.0 * ratio.log10()
+    }
+
+    #[test]
+    fn the_pass_band_is_flat_in_both_directions() {
+        for low in [8_000, 16_000, 24_000] {
+            for share in [0.01, 0.1, 0.25, 0.4, 0.43] {
+                let hertz = f64::from(low) * share;
+                for (from, to) in [(low, MIX_RATE), (MIX_RATE, low)] {
+                    let input = tone(from, hertz, 20_000.0, from as usize);
+                    let out = run(from, to, &input);
+                    let settled = &out[to as usize / 10..to as usize * 9 / 10];
+                    let level = decibels(amplitude_at(settled, to, hertz) / 20_000.0);
+                    assert!(
+                        level.abs() < 0.1,
+                        "{from} to {to} at {hertz} Hz: {level} dB"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn interpolation_leaves_no_image_above_minus_60_db() {
+        for low in [8_000_u32, 16_000, 24_000] {
+            for share in [0.05, 0.2, 0.4, 0.43] {
+                let hertz = f64::from(low) * share;
+                let input = tone(low, hertz, 20_000.0, low as usize);
+                let out = run(low, MIX_RATE, &input);
+                let settled = &out[4_800..43_200];
+                for image in [f64::from(low) - hertz, f64::from(low) + hertz] {
+                    let level = decibels(amplitude_at(settled, MIX_RATE, image) / 20_000.0);
+                    assert!(
+                        level < -60.0,
+                        "{low}: {hertz} Hz appears at {image} Hz, {level} dB"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn decimation_rejects_what_would_alias_by_60_db() {
+        for low in [8_000_u32, 16_000, 24_000] {
+            for share in [0.551, 0.6, 0.75, 0.99] {
+                let hertz = f64::from(low) * share;
+                let input = tone(MIX_RATE, hertz, 20_000.0, 48_000);
+                let out = run(MIX_RATE, low, &input);
+                let level = decibels(rms(&out[low as usize / 10..]) * 2.0_f64.sqrt() / 20_000.0);
+                assert!(level < -60.0, "{low}: {hertz} Hz leaves {level} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn the_delay_is_as_documented() {
+        for (from, to) in [(8_000, MIX_RATE), (MIX_RATE, 8_000), (16_000, MIX_RATE)] {
+            let mut input = vec![0; from as usize / 10];
+            input[100] = 30_000;
+            let out = run(from, to, &input);
+            // The middle of the response, weighted by energy.
+            let (mut moment, mut energy) = (0.0, 0.0);
+            for (i, &s) in out.iter().enumerate() {
+                moment += i as f64 * f64::from(s).powi(2);
+                energy += f64::from(s).powi(2);
+            }
+            let at_48k = moment / energy * 48_000.0 / f64::from(to);
+            let sent = 100.0 * 48_000.0 / f64::from(from);
+            let delay = at_48k - sent;
+            let documented = f64::from(Resampler::new(from, to).unwrap().delay());
+            assert!(
+                (delay - documented).abs() < 3.5,
+                "{from} to {to}: {delay} {documented}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_scale_square_wave_does_not_wrap() {
+        let input: Vec<i16> = (0..800)
+            .map(|n| if n / 10 % 2 == 0 { 32_767 } else { -32_768 })
+            .collect();
+        let out = run(8_000, MIX_RATE, &input);
+        // Wrapping would show as a step between the extremes.
+        let steepest = out
+            .windows(2)
+            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs())
+            .max();
+        assert!(steepest.unwrap() < 20_000, "{steepest:?}");
+    }
+}

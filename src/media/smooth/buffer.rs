@@ -40,8 +40,6 @@ pub(crate) struct Waiting {
     pub(crate) position: i64,
     /// Samples at 48 kHz that it holds.
     pub(crate) samples: i64,
-    /// When it arrived, in samples at 48 kHz.
-    pub(crate) arrival: i64,
     /// Index of its format.
     pub(crate) format: usize,
     pub(crate) marker: bool,
@@ -111,7 +109,6 @@ impl JitterBuffer {
         arrived: &Arrived<'_>,
         position: i64,
         samples: i64,
-        arrival: i64,
         format: usize,
     ) -> Put {
         if arrived.payload.len() > Self::MAX_PAYLOAD {
@@ -131,7 +128,6 @@ impl JitterBuffer {
                 sequence: arrived.sequence,
                 position,
                 samples,
-                arrival,
                 format,
                 marker: arrived.marker,
                 level: arrived.level,

@@ -207,8 +207,7 @@ impl PlayOut {
             self.drop_first();
         }
         let samples = samples as i64 * i64::from(MIX_RATE / codec.sample_rate());
-        self.buffer
-            .insert(arrived, position, samples, arrival, index)
+        self.buffer.insert(arrived, position, samples, index)
     }
 
     /// Takes note of a packet of the same stream that is no audio (a telephone event), so that its sequence number is not
