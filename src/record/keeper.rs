@@ -1,0 +1,348 @@
+//! The record's own state: which calls are open, and what is still to be delivered.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest;
+use call::note::{CallDirection, CallStart, Note, Party, TransactionId};
+use media::measure::Sample;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde::Serialize;
+use wire::plan::LegId;
+
+use super::call_record::{CallRecord, Closing, OpenCall, Writer, key};
+use super::metric_log::{MetricLine, VideoLine, Whose};
+use super::sink::LogFolder;
+use super::spool::{Ready, Spool};
+use super::{RecordError, Settings, ToKeeper, mask};
+
+/// Everything that the record's thread owns.
+pub(super) struct Keeper {
+    settings: Settings,
+    runtime: tokio::runtime::Handle,
+    objects: Arc<dyn ObjectStore>,
+    logs: LogFolder,
+    spool: Spool,
+    calls: HashMap<TransactionId, Kept>,
+    legs: HashMap<LegId, TransactionId>,
+    /// Records that the object store has not taken yet, oldest first.
+    waiting: Vec<Ready>,
+    retry_at: Option<Instant>,
+    alive_at: Instant,
+}
+
+/// One open call.
+struct Kept {
+    open: OpenCall,
+    /// A name for the other end that tells nothing of it but whether it is the same.
+    endpoint_id: String,
+    leg: LegId,
+    /// SIP calls have a call record; browsers have the metric log only.
+    recorded: bool,
+}
+
+/// One line of the SIP message log.
+#[derive(Serialize)]
+struct SipLine<'a> {
+    voice_connector_id: &'a str,
+    aws_region: &'a str,
+    event_timestamp: u64,
+    call_id: Option<String>,
+    sip_message: &'a str,
+}
+
+impl Keeper {
+    pub(super) fn open(
+        settings: Settings,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<Self, RecordError> {
+        let folder = settings.data.join("objects");
+        std::fs::create_dir_all(&folder).map_err(|source| RecordError::File {
+            path: folder.clone(),
+            source,
+        })?;
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder)?);
+        Ok(Self {
+            objects,
+            logs: LogFolder::new(settings.data.join("logs")),
+            spool: Spool::open(settings.data.join("spool"))?,
+            settings,
+            runtime,
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            waiting: Vec::new(),
+            retry_at: None,
+            alive_at: Instant::now(),
+        })
+    }
+
+    /// Ends the calls that an earlier process left open, and takes up its undelivered records.
+    pub(super) fn recover(&mut self, now: SystemTime) {
+        self.waiting = self.spool.left_ready();
+        let seen = self.spool.last_alive();
+        for open in self.spool.left_open() {
+            // Without a sign of life after the answer nobody knows how long the call went on.
+            let since = open.answered_ms.unwrap_or(open.started_ms);
+            let ended = seen.map_or(since, |seen| seen.max(since)).min(millis(now));
+            tracing::warn!(call = %open.transaction_id, "a call was cut off by the end of an earlier process");
+            self.close(&open, &Closing::Interrupted, ended);
+        }
+        self.deliver();
+    }
+
+    /// Works until every [`super::Recorder`] is gone.
+    pub(super) fn run(&mut self, inbox: &Receiver<ToKeeper>) {
+        loop {
+            match inbox.recv_timeout(TURN) {
+                Ok(ToKeeper::Note(note, at)) => self.note(note, millis(at)),
+                Ok(ToKeeper::Sample(sample, at)) => self.sample(&sample, millis(at)),
+                Ok(ToKeeper::Finish(done)) => {
+                    self.deliver();
+                    // Whoever asked may have given up.
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.deliver();
+                    return;
+                }
+            }
+            self.on_time();
+        }
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if now >= self.alive_at && self.calls.values().any(|kept| kept.recorded) {
+            self.alive_at = now + ALIVE_EVERY;
+            let result = self.spool.alive(millis(SystemTime::now()));
+            report("the sign of life", result);
+        }
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.deliver();
+        }
+    }
+
+    fn note(&mut self, note: Note, at_ms: u64) {
+        match note {
+            Note::SipMessage { call, bytes, .. } => self.sip_message(call, &bytes, at_ms),
+            Note::CallStarted(start) => self.started(start, at_ms),
+            Note::CallAnswered { call } => {
+                if let Some(kept) = self.calls.get_mut(&call) {
+                    kept.open.answered_ms = Some(at_ms);
+                    if kept.recorded {
+                        let result = self.spool.keep_open(&kept.open);
+                        report("an open call", result);
+                    }
+                }
+            }
+            Note::CallEnded { call, ending, .. } => {
+                let Some(kept) = self.calls.remove(&call) else {
+                    return;
+                };
+                self.legs.remove(&kept.leg);
+                tracing::info!(%call, from = %kept.open.from_user, ending = %ending.text, side = ending.side.as_str(), "call ended");
+                if kept.recorded {
+                    self.close(&kept.open, &Closing::Ended(ending), at_ms);
+                    self.deliver();
+                }
+            }
+            Note::GaveUp { call, what } => tracing::warn!(?call, what, "gave up"),
+            Note::JoinedMeeting {
+                call,
+                meeting_id,
+                attendee_id,
+            } => {
+                tracing::info!(%call, %meeting_id, %attendee_id, "joined a meeting");
+            }
+            other => tracing::info!(event = ?other, "meeting"),
+        }
+    }
+
+    fn started(&mut self, start: CallStart, at_ms: u64) {
+        let CallStart {
+            call,
+            leg,
+            party,
+            direction,
+        } = start;
+        let (sip_call_id, from_user, to_user, endpoint, recorded) = match party {
+            Party::Sip {
+                sip_call_id,
+                from_user,
+                to_user,
+                peer,
+                ..
+            } => (sip_call_id, from_user, to_user, peer.ip().to_string(), true),
+            Party::Browser {
+                attendee_id,
+                external_user_id,
+                ..
+            } => (
+                String::new(),
+                external_user_id,
+                String::new(),
+                attendee_id,
+                false,
+            ),
+        };
+        let open = OpenCall {
+            transaction_id: call.to_string(),
+            sip_call_id: mask::sip_message(sip_call_id.as_bytes(), &self.settings.meet_hosts),
+            from_user: mask::user(&from_user).to_owned(),
+            to_user: mask::user(&to_user).to_owned(),
+            // Seen from the customer's side, as on a trunk: what it dials is outbound.
+            direction: match direction {
+                CallDirection::Inbound => "Outbound".to_owned(),
+                CallDirection::Outbound => "Inbound".to_owned(),
+            },
+            started_ms: at_ms,
+            answered_ms: None,
+        };
+        tracing::info!(%call, from = %open.from_user, to = %open.to_user, "call started");
+        self.legs.insert(leg, call);
+        let endpoint_id = endpoint_name(&endpoint);
+        self.calls.insert(
+            call,
+            Kept {
+                open,
+                endpoint_id,
+                leg,
+                recorded,
+            },
+        );
+    }
+
+    fn sip_message(&mut self, call: Option<TransactionId>, bytes: &[u8], at_ms: u64) {
+        let line = SipLine {
+            voice_connector_id: &self.settings.connector_id,
+            aws_region: &self.settings.region,
+            event_timestamp: at_ms,
+            call_id: call.map(|call| call.to_string()),
+            sip_message: &mask::sip_message(bytes, &self.settings.meet_hosts),
+        };
+        let group = format!(
+            "/aws/ChimeVoiceConnectorSipMessages/{}",
+            self.settings.connector_id
+        );
+        let result = self.logs.append(&group, at_ms, &line);
+        report("a SIP message", result);
+    }
+
+    fn sample(&mut self, sample: &Sample, at_ms: u64) {
+        let Some(kept) = self
+            .legs
+            .get(&sample.leg)
+            .and_then(|call| self.calls.get(call))
+        else {
+            tracing::warn!(leg = ?sample.leg, "a sample of a leg that belongs to no call");
+            return;
+        };
+        let whose = Whose {
+            connector_id: &self.settings.connector_id,
+            region: &self.settings.region,
+            call_id: &kept.open.transaction_id,
+            from_user: &kept.open.from_user,
+            to_user: &kept.open.to_user,
+            endpoint_id: &kept.endpoint_id,
+        };
+        let group = format!("/aws/ChimeVoiceConnectorLogs/{}", whose.connector_id);
+        let result = self
+            .logs
+            .append(&group, at_ms, &MetricLine::of_party(whose, sample, at_ms));
+        report("a metric line", result);
+        let group = format!("/campanile/VideoMetricLogs/{}", whose.connector_id);
+        for video in &sample.video {
+            let line = VideoLine {
+                voice_connector_id: whose.connector_id,
+                event_timestamp: at_ms,
+                call_id: whose.call_id,
+                endpoint_id: whose.endpoint_id,
+                aws_region: whose.region,
+                stream_id: video.stream.0,
+                direction: if video.received { "cust2vc" } else { "vc2cust" },
+                rtp_packets: video.packets,
+                rtp_bytes: video.bytes,
+                packets_lost: video.packets_lost,
+                key_frames: video.key_frames,
+                key_frame_requests: video.key_frame_requests,
+            };
+            let result = self.logs.append(&group, at_ms, &line);
+            report("a video metric line", result);
+        }
+    }
+
+    /// Writes a call's record into the spool; delivery follows.
+    fn close(&mut self, open: &OpenCall, closing: &Closing, ended_ms: u64) {
+        let writer = Writer {
+            account_id: &self.settings.account_id,
+            connector_id: &self.settings.connector_id,
+            region: &self.settings.region,
+        };
+        let record = CallRecord::new(open, writer, closing, ended_ms);
+        let body = match serde_json::to_string(&record) {
+            Ok(body) => body,
+            Err(error) => return report("a call record", Err(error.into())),
+        };
+        let ready = Ready {
+            transaction_id: open.transaction_id.clone(),
+            bucket: self.settings.bucket.clone(),
+            key: key(&self.settings.connector_id, &open.transaction_id, ended_ms),
+            body,
+        };
+        let result = self.spool.make_ready(&ready);
+        report("a call record", result);
+        self.waiting.push(ready);
+    }
+
+    /// Puts waiting records into the object store, in order; the first failure ends the attempt.
+    fn deliver(&mut self) {
+        self.retry_at = None;
+        while let Some(ready) = self.waiting.first() {
+            let path = ObjectPath::from(format!("{}/{}", ready.bucket, ready.key));
+            let put = self
+                .objects
+                .put(&path, ready.body.clone().into_bytes().into());
+            if let Err(error) = self.runtime.block_on(put) {
+                tracing::error!(%error, waiting = self.waiting.len(), "the object store does not take a call record; it is tried again");
+                self.retry_at = Some(Instant::now() + RETRY);
+                return;
+            }
+            let result = self.spool.delivered(&ready.transaction_id);
+            report("the spool", result);
+            self.waiting.remove(0);
+        }
+    }
+}
+
+fn report(what: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "cannot write {what}");
+    }
+}
+
+/// An opaque name of the other end: equal for equal ends.
+fn endpoint_name(end: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, end.as_bytes());
+    hash.as_ref()
+        .iter()
+        .take(8)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+fn millis(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as u64)
+}
+
+/// How long the thread waits before it looks at its timers.
+const TURN: Duration = Duration::from_secs(1);
+/// How exact the end of a call is whose process was killed.
+const ALIVE_EVERY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_secs(5);
