@@ -1,0 +1,277 @@
+//! SIP listeners: TLS, TCP and UDP sockets whose bytes become messages for the desk.
+//!
+//! A connection is a task that reads, and a task that writes from a bounded queue; a peer that does
+//! not read its answers is disconnected rather than waited for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use call::exchange::{Flow, FlowId, Transport};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use wire::sip::{Limits, Message, StreamItem, StreamReader};
+
+use super::desk::ToDesk;
+
+/// Where accepted SIP goes, and what all listeners share.
+#[derive(Clone)]
+pub(crate) struct Listeners {
+    desk: mpsc::Sender<ToDesk>,
+    stop: CancellationToken,
+    connections: Arc<Semaphore>,
+    next_flow: Arc<AtomicU64>,
+}
+
+impl Listeners {
+    /// At most `max_connections` TCP and TLS connections at a time.
+    pub(crate) fn new(
+        desk: mpsc::Sender<ToDesk>,
+        stop: CancellationToken,
+        max_connections: usize,
+    ) -> Self {
+        Self {
+            desk,
+            stop,
+            connections: Arc::new(Semaphore::new(max_connections)),
+            next_flow: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// Accepts connections until the node stops.
+    pub(crate) async fn serve_stream(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, most likely: wait for some to be freed instead of spinning.
+                    tracing::warn!(%error, "cannot accept a SIP connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = self.connections.clone().try_acquire_owned() else {
+                tracing::warn!(%peer, "too many SIP connections; this one is closed");
+                continue;
+            };
+            let listeners = self.clone();
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                let _permit = permit;
+                let Ok(local) = stream.local_addr() else {
+                    return;
+                };
+                // Signaling is small messages that someone waits for.
+                let _ = stream.set_nodelay(true);
+                let transport = if tls.is_some() {
+                    Transport::Tls
+                } else {
+                    Transport::Tcp
+                };
+                let flow = listeners.flow(transport, local, peer);
+                match tls {
+                    None => listeners.connection(flow, stream).await,
+                    Some(acceptor) => {
+                        match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+                            Ok(Ok(stream)) => listeners.connection(flow, stream).await,
+                            Ok(Err(error)) => tracing::info!(%peer, %error, "TLS handshake failed"),
+                            Err(_) => tracing::info!(%peer, "TLS handshake took too long"),
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    /// Receives datagrams until the node stops. The listener is one flow: answers name their peer.
+    pub(crate) async fn serve_datagrams(self, socket: UdpSocket) {
+        let Ok(local) = socket.local_addr() else {
+            return;
+        };
+        let socket = Arc::new(socket);
+        let listener = self.flow(Transport::Udp, local, local);
+        let opened = ToDesk::DatagramsOpened {
+            flow: listener.id,
+            socket: socket.clone(),
+        };
+        if self.desk.send(opened).await.is_err() {
+            return;
+        }
+        let mut buffer = vec![0; DATAGRAM];
+        loop {
+            let received = tokio::select! {
+                received = socket.recv_from(&mut buffer) => received,
+                () = self.stop.cancelled() => return,
+            };
+            match received {
+                Ok((len, peer)) => {
+                    let datagram = &buffer[..len];
+                    if datagram.iter().all(u8::is_ascii_whitespace) {
+                        continue; // a keep-alive (RFC 5626 §3.5.1 and what phones do on UDP)
+                    }
+                    let flow = Flow { peer, ..listener };
+                    let sip = ToDesk::Sip {
+                        flow,
+                        message: Message::parse(datagram),
+                        bytes: datagram.to_vec(),
+                    };
+                    // A full desk drops datagrams, which the sender repeats; waiting would only delay all.
+                    if self.desk.try_send(sip).is_err() {
+                        tracing::warn!(%peer, "the desk is busy; a SIP datagram is dropped");
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot receive SIP datagrams");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn flow(&self, transport: Transport, local: SocketAddr, peer: SocketAddr) -> Flow {
+        Flow {
+            id: FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed)),
+            transport,
+            local,
+            peer,
+        }
+    }
+
+    /// One connection from its first octet to its last.
+    pub(crate) async fn connection<S>(&self, flow: Flow, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (reader, writer) = tokio::io::split(stream);
+        let (outgoing, queue) = mpsc::channel(QUEUE);
+        let closed = self.stop.child_token();
+        let opened = ToDesk::FlowOpened {
+            flow,
+            outgoing: outgoing.clone(),
+            close: closed.clone(),
+        };
+        if self.desk.send(opened).await.is_err() {
+            return;
+        }
+        let writing = tokio::spawn(write_all(writer, queue, closed.clone()));
+        let why = tokio::select! {
+            why = self.read_all(flow, reader, outgoing) => why,
+            () = closed.cancelled() => "closed by us",
+        };
+        tracing::debug!(peer = %flow.peer, why, "SIP connection ended");
+        closed.cancel();
+        // The desk may have stopped first.
+        let _ = self.desk.send(ToDesk::FlowClosed { flow: flow.id }).await;
+        let _ = writing.await;
+    }
+
+    async fn read_all<S>(
+        &self,
+        flow: Flow,
+        mut reader: ReadHalf<S>,
+        outgoing: mpsc::Sender<Vec<u8>>,
+    ) -> &'static str
+    where
+        S: AsyncRead,
+    {
+        let mut framing = StreamReader::new(Limits::default());
+        let mut buffer = vec![0; READ];
+        loop {
+            // Between messages a connection may rest for long; within one, the sender must get on.
+            let within = framing.is_within_message();
+            let patience = if within { MESSAGE_TIME } else { IDLE_TIME };
+            let len = match tokio::time::timeout(patience, reader.read(&mut buffer)).await {
+                Err(_) if within => return "a message took too long",
+                Err(_) => return "idle",
+                Ok(Ok(0)) => return "closed by the peer",
+                Ok(Ok(len)) => len,
+                Ok(Err(_)) => return "broken",
+            };
+            framing.push(&buffer[..len]);
+            loop {
+                let message = match framing.next() {
+                    Ok(None) => break,
+                    Ok(Some(StreamItem::Ping)) => {
+                        // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
+                        if outgoing.try_send(b"\r\n".to_vec()).is_err() {
+                            return "not reading its answers";
+                        }
+                        continue;
+                    }
+                    Ok(Some(StreamItem::Pong)) => continue,
+                    Ok(Some(StreamItem::Message(message))) => Ok(message),
+                    Ok(Some(StreamItem::Invalid(error))) => Err(error),
+                    Err(error) => {
+                        tracing::info!(peer = %flow.peer, %error, "the SIP connection is closed");
+                        if let Some(answerable) = error.error {
+                            let sip = ToDesk::Sip {
+                                flow,
+                                message: Err(answerable),
+                                bytes: Vec::new(),
+                            };
+                            let _ = self.desk.send(sip).await;
+                            // Time for the answer to be written before the connection goes.
+                            tokio::time::sleep(LAST_ANSWER).await;
+                        }
+                        return "not SIP";
+                    }
+                };
+                // What was read without loss need not be kept twice; the log writes it as it came.
+                let sip = ToDesk::Sip {
+                    flow,
+                    message,
+                    bytes: Vec::new(),
+                };
+                if self.desk.send(sip).await.is_err() {
+                    return "shutting down";
+                }
+            }
+        }
+    }
+}
+
+async fn write_all<S>(
+    mut writer: WriteHalf<S>,
+    mut queue: mpsc::Receiver<Vec<u8>>,
+    closed: CancellationToken,
+) where
+    S: AsyncWrite,
+{
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = queue.recv() => message,
+            () = closed.cancelled() => break,
+        };
+        let Some(message) = message else { break };
+        match tokio::time::timeout(MESSAGE_TIME, writer.write_all(&message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    closed.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(1), writer.shutdown()).await;
+}
+
+/// Time for a TLS handshake.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Time from one piece of a message to the next, and for the kernel to take one of ours.
+const MESSAGE_TIME: Duration = Duration::from_secs(20);
+/// Time for the answer to unreadable bytes to leave before the connection is closed.
+const LAST_ANSWER: Duration = Duration::from_millis(200);
+/// How long a connection without traffic is kept: PBXs hold trunks open between calls.
+const IDLE_TIME: Duration = Duration::from_secs(3 * 3600);
+/// Messages waiting to be written before a connection counts as stuck.
+const QUEUE: usize = 256;
+const READ: usize = 16 * 1024;
+const DATAGRAM: usize = 65_535;

@@ -1,0 +1,381 @@
+//! One media shard: a thread that owns sockets and drives a [`media::engine::Engine`].
+//!
+//! The loop is: wait for packets, a command or a timer; hand all of it to the engine; send what the
+//! engine put into its outbox; tell the desk what happened. No lock, no `.await`, no allocation per
+//! packet; commands and events, which are rare, go through channels.
+
+mod poll;
+mod ports;
+mod udp;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use media::engine::{Config, Engine, Event, LegSockets, SocketId};
+use tokio::sync::mpsc::UnboundedSender;
+use wire::plan::{LegId, LegKind, MediaCommand, MediaEvent, Prompt, Refused};
+
+use poll::{Poll, Waker};
+use ports::PortRange;
+use udp::{ReceiveBatch, SendBatch, UdpSocket};
+
+/// Where a shard's sockets are and how they are told to others.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// Addresses for the shared port of browsers; one socket each, so that answers leave from the
+    /// address that was asked.
+    pub(crate) shared: Vec<SocketAddr>,
+    /// What browsers are told instead of the bound addresses (behind a 1:1 NAT); empty: the bound ones.
+    pub(crate) advertised: Vec<IpAddr>,
+    /// Address to bind phone legs to, and what phones are told, one per address family.
+    pub(crate) phones: Vec<PhonePlace>,
+    /// Lowest and highest UDP port of phone legs.
+    pub(crate) ports: (u16, u16),
+}
+
+/// One address family of phone legs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PhonePlace {
+    /// The address to bind.
+    pub(crate) bind: IpAddr,
+    /// The address to put into SDP.
+    pub(crate) advertise: IpAddr,
+}
+
+/// What other threads may ask of a shard.
+pub(crate) enum ShardCommand {
+    /// From `call`.
+    Media(MediaCommand),
+    /// The sound of a prompt, 48 kHz mono.
+    Clip(Prompt, Arc<[i16]>),
+    /// Whether decoded audio of a leg comes out as events (for tools).
+    Tap(LegId, bool),
+    /// Answer with the counters.
+    Ledger(tokio::sync::oneshot::Sender<media::engine::Ledger>),
+    /// Leave the loop.
+    Stop,
+}
+
+/// A running shard.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    commands: Sender<ShardCommand>,
+    waker: Waker,
+    shared: Vec<SocketAddr>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Shard {
+    /// Binds the shared sockets and starts the thread. Events go to `events` until the shard stops.
+    pub(crate) fn start(
+        places: Places,
+        config: Config,
+        events: UnboundedSender<Event>,
+    ) -> Result<Self, ShardError> {
+        let poll = Poll::new().map_err(ShardError::Poll)?;
+        let waker = poll.waker();
+        let (commands, inbox) = channel();
+        let mut worker = Worker {
+            poll,
+            inbox,
+            events,
+            engine: Engine::new(config),
+            sockets: HashMap::new(),
+            next_socket: 0,
+            shared: Vec::new(),
+            ports: PortRange::new(places.ports, usize::from(std::process::id() as u16)),
+            places,
+            receive: ReceiveBatch::new(),
+            send: SendBatch::new(),
+            readable: Vec::with_capacity(256),
+        };
+        let mut port = None;
+        for address in worker.places.shared.clone() {
+            // Port 0: the kernel chooses for the first address, and the others follow it, so that one
+            // port serves all.
+            let wanted = SocketAddr::new(address.ip(), port.unwrap_or(address.port()));
+            let id = worker.bind(wanted).map_err(|source| ShardError::Bind {
+                address: wanted,
+                source,
+            })?;
+            port = Some(worker.sockets[&id.0].local().port());
+            worker.shared.push(id);
+        }
+        let shared = worker
+            .shared
+            .iter()
+            .map(|id| worker.sockets[&id.0].local())
+            .collect();
+        let thread = std::thread::Builder::new()
+            .name("media-0".into())
+            .spawn(move || worker.run())
+            .map_err(ShardError::Poll)?;
+        Ok(Self {
+            commands,
+            waker,
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Sends a command; a stopped shard ignores it.
+    pub(crate) fn command(&self, command: ShardCommand) {
+        if self.commands.send(command).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// The bound addresses of the shared port.
+    pub(crate) fn shared(&self) -> &[SocketAddr] {
+        &self.shared
+    }
+
+    /// Stops the thread and waits for it.
+    pub(crate) fn stop(&mut self) {
+        self.command(ShardCommand::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the media thread had panicked");
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Why a shard could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// A shared address could not be bound.
+    #[error("cannot bind UDP {address} for media: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No epoll or thread.
+    #[error("cannot start the media thread: {0}")]
+    Poll(io::Error),
+}
+
+/// What the thread owns.
+struct Worker {
+    poll: Poll,
+    inbox: Receiver<ShardCommand>,
+    events: UnboundedSender<Event>,
+    engine: Engine,
+    sockets: HashMap<u32, UdpSocket>,
+    next_socket: u32,
+    shared: Vec<SocketId>,
+    places: Places,
+    ports: PortRange,
+    receive: ReceiveBatch,
+    send: SendBatch,
+    readable: Vec<u32>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let wait = self
+                .engine
+                .next_timeout()
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            self.readable.clear();
+            let readable = &mut self.readable;
+            if let Err(error) = self
+                .poll
+                .wait(wait.or(Some(IDLE)), |token| readable.push(token as u32))
+            {
+                tracing::error!(%error, "epoll failed; the media thread ends");
+                return;
+            }
+            let now = Instant::now();
+            for i in 0..self.readable.len() {
+                self.read(now, self.readable[i]);
+            }
+            if !self.take_commands(now) {
+                return;
+            }
+            self.engine.timeout(now);
+            self.tell();
+            self.flush();
+        }
+    }
+
+    /// Reads a socket until it is empty, yet not for ever: a flood on one must not starve the others.
+    fn read(&mut self, now: Instant, id: u32) {
+        for _ in 0..BATCHES_PER_TURN {
+            let Some(socket) = self.sockets.get(&id) else {
+                return;
+            };
+            let count = match self.receive.receive(socket) {
+                Ok(0) => return,
+                Ok(count) => count,
+                Err(error) => {
+                    tracing::warn!(%error, local = %socket.local(), "receive failed");
+                    return;
+                }
+            };
+            for i in 0..count {
+                if let Some((from, packet)) = self.receive.packet(i) {
+                    self.engine.receive(now, SocketId(id), from, packet);
+                }
+            }
+            self.flush();
+        }
+    }
+
+    fn take_commands(&mut self, now: Instant) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(ShardCommand::Media(MediaCommand::Reserve { leg, kind })) => {
+                    self.reserve(now, leg, kind)
+                }
+                Ok(ShardCommand::Media(command)) => self.engine.command(now, command),
+                Ok(ShardCommand::Clip(prompt, samples)) => self.engine.set_clip(prompt, samples),
+                Ok(ShardCommand::Tap(leg, on)) => self.engine.set_tap(leg, on),
+                Ok(ShardCommand::Ledger(reply)) => {
+                    // The asker may have gone; then nobody misses the answer.
+                    let _ = reply.send(self.engine.ledger().clone());
+                }
+                Ok(ShardCommand::Stop) | Err(TryRecvError::Disconnected) => {
+                    self.flush();
+                    return false;
+                }
+                Err(TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    fn reserve(&mut self, now: Instant, leg: LegId, kind: LegKind) {
+        let sockets = match kind {
+            LegKind::Browser => self.browser_sockets(),
+            LegKind::Phone { ipv6 } => self.phone_sockets(ipv6),
+        };
+        match sockets {
+            Ok(sockets) => self.engine.open(now, leg, kind, sockets),
+            Err(why) => self.send_event(Event::Media(MediaEvent::Refused { leg, why })),
+        }
+    }
+
+    fn browser_sockets(&self) -> Result<LegSockets, Refused> {
+        let first = *self.shared.first().ok_or(Refused::NoAddress)?;
+        let port = self.sockets[&first.0].local().port();
+        let candidates = if self.places.advertised.is_empty() {
+            self.shared
+                .iter()
+                .map(|id| self.sockets[&id.0].local())
+                .collect()
+        } else {
+            self.places
+                .advertised
+                .iter()
+                .map(|ip| SocketAddr::new(*ip, port))
+                .collect()
+        };
+        Ok(LegSockets::Browser {
+            shared: first,
+            candidates,
+        })
+    }
+
+    fn phone_sockets(&mut self, ipv6: bool) -> Result<LegSockets, Refused> {
+        let place = *self
+            .places
+            .phones
+            .iter()
+            .find(|p| p.bind.is_ipv6() == ipv6)
+            .ok_or(Refused::NoAddress)?;
+        for _ in 0..PORT_TRIES {
+            let Some(port) = self.ports.next() else { break };
+            let Ok(rtp) = self.bind(SocketAddr::new(place.bind, port)) else {
+                continue;
+            };
+            let Ok(rtcp) = self.bind(SocketAddr::new(place.bind, port + 1)) else {
+                self.sockets.remove(&rtp.0);
+                continue;
+            };
+            return Ok(LegSockets::Phone {
+                rtp,
+                rtcp,
+                rtp_addr: SocketAddr::new(place.advertise, port),
+                rtcp_addr: SocketAddr::new(place.advertise, port + 1),
+            });
+        }
+        Err(Refused::NoPorts)
+    }
+
+    fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
+        let socket = UdpSocket::bind(address)?;
+        let id = self.next_socket;
+        self.next_socket = self.next_socket.wrapping_add(1);
+        self.poll.add(socket.as_raw_fd(), u64::from(id))?;
+        self.sockets.insert(id, socket);
+        Ok(SocketId(id))
+    }
+
+    fn tell(&mut self) {
+        while let Some(event) = self.engine.poll_event() {
+            if let Event::SocketsFree { sockets } = &event {
+                // The goodbye that the engine wrote for these sockets must leave before they close.
+                let sockets = sockets.clone();
+                self.flush();
+                for socket in sockets {
+                    self.sockets.remove(&socket.0);
+                }
+            } else {
+                self.send_event(event);
+            }
+        }
+    }
+
+    fn send_event(&self, event: Event) {
+        if self.events.send(event).is_err() {
+            tracing::debug!("the desk has gone; a media event is dropped");
+        }
+    }
+
+    /// Sends everything in the outbox, in order, a run of packets of one socket at a time.
+    fn flush(&mut self) {
+        let outbox = self.engine.outbox();
+        let mut packets = outbox.iter().peekable();
+        while let Some(&(socket, _, _)) = packets.peek() {
+            let run = std::iter::from_fn(|| {
+                packets
+                    .next_if(|(s, _, _)| *s == socket)
+                    .map(|(_, to, bytes)| (to, bytes))
+            });
+            let Some(udp) = self.sockets.get(&socket.0) else {
+                // The engine never writes for a socket that it has given back.
+                debug_assert!(false, "a packet for a closed socket");
+                run.for_each(drop);
+                continue;
+            };
+            let sent = self.send.send(udp, run);
+            if sent.refused > 0 {
+                tracing::debug!(refused = sent.refused, local = %udp.local(), "the kernel refused packets");
+            }
+        }
+        drop(packets);
+        outbox.clear();
+    }
+}
+
+/// How long a shard without timers sleeps.
+const IDLE: Duration = Duration::from_secs(1);
+/// Batches read from one socket before the others have their turn.
+const BATCHES_PER_TURN: usize = 8;
+/// Port pairs tried before a leg is refused.
+const PORT_TRIES: usize = 200;
