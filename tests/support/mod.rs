@@ -1,0 +1,29 @@
+//! What the tests with real processes stand on: the server, foreign peers, and ears.
+//!
+//! Every test binary takes it in by `#[path = "../support/mod.rs"] mod support;`.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod baresip;
+pub(crate) mod peers;
+pub(crate) mod running;
+pub(crate) mod server;
+pub(crate) mod sound;
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until there is an answer, or panics with what was waited for.
+///
+/// This bounds how long a test may hang; how fast something happened is never asserted by it.
+pub(crate) fn wait_for<T>(what: &str, most: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + most;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {most:?} in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
