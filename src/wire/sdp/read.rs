@@ -35,7 +35,8 @@ const MAX_MEDIA: usize = 128;
 
 impl Session {
     /// Reads a description. Lines may end in CRLF, LF or CR; blank lines are skipped; bytes that are no
-    /// UTF-8 become U+FFFD; `o=`, `s=` and `t=` may be missing, and lines of one level may come in any order.
+    /// UTF-8 become U+FFFD; `o=`, `s=` and `t=` may be missing (then `-` and `0 0` stand for them), and lines
+    /// of one level may come in any order.
     ///
     /// # Errors
     /// [`SdpError`] for the first line that could not be understood.
@@ -44,14 +45,15 @@ impl Session {
         if body.len() > MAX_SIZE {
             return Err(SdpError::TooLarge);
         }
-        let text = String::from_utf8_lossy(body);
+        // NUL ends nothing here and is in no value: some devices pad with it.
+        let text = String::from_utf8_lossy(body).replace('\0', " ");
         let mut session = Self {
             name: "-".to_owned(),
             ..Self::default()
         };
         let mut begun = false;
         for (index, line) in text.split(['\n', '\r']).enumerate() {
-            let line = line.trim_end_matches([' ', '\t', '\0']);
+            let line = line.trim_end();
             if line.is_empty() {
                 continue;
             }
@@ -73,6 +75,9 @@ impl Session {
         }
         if !begun {
             return Err(SdpError::Version);
+        }
+        if session.times.is_empty() {
+            session.times.push(timing(""));
         }
         session.other.sort_by_key(|l| rank(l.letter));
         for media in &mut session.media {
@@ -101,6 +106,7 @@ impl Session {
         }
         match letter {
             'o' => self.origin = Some(origin(value).ok_or(SdpError::Origin(number))?),
+            's' if value.trim().is_empty() => {}
             's' => value.clone_into(&mut self.name),
             't' => self.times.push(timing(value)),
             _ => {

@@ -139,6 +139,11 @@ impl StreamReader {
     }
 
     fn blank_line(&mut self) -> Option<StreamItem> {
+        // Left over by a sender that counted its body's last line end as one octet.
+        let stray = self.rest().iter().take_while(|b| **b == b'\n').count();
+        if stray > 0 {
+            self.take(stray);
+        }
         match self.rest() {
             [b'\r', b'\n', b'\r', b'\n', ..] if !self.after_crlf => {
                 self.take(4);

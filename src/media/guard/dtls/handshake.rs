@@ -1,0 +1,234 @@
+//! One DTLS association, from the first flight to the keys and to its end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dimpl::{Dtls, KeyingMaterial};
+use wire::plan::{Fingerprint, MediaLoss, SdesKey, SrtpProfile};
+
+use super::identity::{self, Identity};
+
+/// How long a handshake may take from its first flight.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+/// How long we wait for the other side's first flight: as long as an ICE path may take to appear.
+const FIRST_FLIGHT: Duration = Duration::from_secs(30);
+/// First retransmission; doubles each time. Browsers start at 50 ms, RFC 6347 asks for 1 s; loss in the first
+/// flight is silence at the start of a call.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// Retransmissions per flight: 250 ms doubled six times covers [`HANDSHAKE`].
+const RETRIES: usize = 6;
+/// Octets of a datagram that we send: fits any path that carries our media.
+const MTU: usize = 1200;
+
+/// A DTLS association of one leg.
+pub struct Handshake {
+    dtls: Box<Dtls>,
+    remote: Fingerprint,
+    active: bool,
+    deadline: Option<Instant>,
+    heard: bool,
+    verified: bool,
+    keys: Option<(KeyingMaterial, SrtpProfile)>,
+    connected: bool,
+    failure: Failure,
+}
+
+/// How far the telling of a failure is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    None,
+    Pending(MediaLoss),
+    Told,
+}
+
+/// What a [`Handshake`] wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send these many octets of the buffer that was given to [`Handshake::poll`].
+    Transmit(usize),
+    /// Both sides have keys, and the other side's certificate is the one that was signalled. Told once.
+    Connected {
+        /// What we protect with.
+        local: SdesKey,
+        /// What the other side protects with.
+        remote: SdesKey,
+    },
+    /// It is over; nothing more will come. Told once.
+    Failed(MediaLoss),
+    /// Nothing to do before this instant, unless a datagram comes; `None` when there will be nothing. The last
+    /// output of a round of polling.
+    Timeout(Option<Instant>),
+}
+
+impl Handshake {
+    /// A handshake in which we are client (`active`) or server, with a peer whose certificate has this
+    /// fingerprint.
+    #[must_use]
+    pub fn new(identity: &Identity, active: bool, remote: Fingerprint, now: Instant) -> Self {
+        // The values are constant and within what the builder takes; the tests build it.
+        let config = dimpl::Config::builder()
+            .mtu(MTU)
+            .flight_start_rto(FIRST_RETRY)
+            .flight_retries(RETRIES)
+            .handshake_timeout(HANDSHAKE)
+            // Only addresses that ICE has validated reach us, so that a cookie would prove nothing new.
+            .use_server_cookie(false)
+            .build()
+            .unwrap_or_default();
+        let mut dtls = Dtls::new_auto(Arc::new(config), identity.certificate(), now);
+        dtls.set_active(active);
+        let limit = if active { HANDSHAKE } else { FIRST_FLIGHT };
+        let mut handshake = Self {
+            dtls: Box::new(dtls),
+            remote,
+            active,
+            deadline: Some(now + limit),
+            heard: active,
+            verified: false,
+            keys: None,
+            connected: false,
+            failure: Failure::None,
+        };
+        handshake.timeout(now);
+        handshake
+    }
+
+    /// Takes a datagram of class DTLS. Poll after it.
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) {
+        if self.failure != Failure::None {
+            return;
+        }
+        if !self.heard {
+            self.heard = true;
+            self.deadline = Some(now + HANDSHAKE);
+        }
+        let fed = self
+            .dtls
+            .handle_timeout(now)
+            .and_then(|()| self.dtls.handle_packet(datagram));
+        if fed.is_err() {
+            self.fail();
+        }
+    }
+
+    /// Lets time pass. Poll after it.
+    pub fn timeout(&mut self, now: Instant) {
+        if self.failure != Failure::None {
+            return;
+        }
+        let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        if late || self.dtls.handle_timeout(now).is_err() {
+            self.fail();
+        }
+    }
+
+    /// Tells the other side that we close; poll for what to send. Its own end is told by
+    /// [`Output::Failed`] with [`MediaLoss::ClosedByPeer`].
+    pub fn close(&mut self) {
+        if self.failure == Failure::None && self.dtls.close().is_err() {
+            self.failure = Failure::Told;
+        }
+    }
+
+    /// What to do next; call until [`Output::Timeout`]. `buf` takes datagrams to send: 2048 octets are enough.
+    pub fn poll(&mut self, buf: &mut [u8]) -> Output {
+        loop {
+            match self.failure {
+                Failure::Pending(why) => {
+                    self.failure = Failure::Told;
+                    return Output::Failed(why);
+                }
+                Failure::Told => return Output::Timeout(None),
+                Failure::None => {}
+            }
+            match self.dtls.poll_output(buf) {
+                dimpl::Output::Packet(packet) => return Output::Transmit(packet.len()),
+                dimpl::Output::Timeout(at) => {
+                    let soonest = self.deadline.map_or(at, |deadline| deadline.min(at));
+                    return Output::Timeout(Some(soonest));
+                }
+                dimpl::Output::PeerCert(der) => {
+                    if identity::matches(der, &self.remote) {
+                        self.verified = true;
+                    } else {
+                        self.failure = Failure::Pending(MediaLoss::WrongFingerprint);
+                    }
+                }
+                dimpl::Output::KeyingMaterial(material, profile) => match known(profile) {
+                    Some(profile) => self.keys = Some((material, profile)),
+                    None => self.fail(),
+                },
+                dimpl::Output::Connected => self.connected = true,
+                dimpl::Output::CloseNotify => {
+                    self.failure = Failure::Pending(MediaLoss::ClosedByPeer);
+                }
+                dimpl::Output::BufferTooSmall { .. } => self.fail(),
+                // Data channels are not offered; whatever a peer sends in one is dropped.
+                _ => {}
+            }
+            if self.connected
+                && self.verified
+                && let Some((material, profile)) = self.keys.take()
+            {
+                self.deadline = None;
+                match split(&material, profile, self.active) {
+                    Some((local, remote)) => return Output::Connected { local, remote },
+                    None => self.fail(),
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self) {
+        // An association that breaks after the keys were given is the peer's doing.
+        let why = if self.deadline.is_some() {
+            MediaLoss::HandshakeFailed
+        } else {
+            MediaLoss::ClosedByPeer
+        };
+        self.failure = Failure::Pending(why);
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("active", &self.active)
+            .field("verified", &self.verified)
+            .field("connected", &self.connected)
+            .finish_non_exhaustive()
+    }
+}
+
+fn known(profile: dimpl::SrtpProfile) -> Option<SrtpProfile> {
+    match profile {
+        dimpl::SrtpProfile::AES128_CM_SHA1_80 => Some(SrtpProfile::AesCm128HmacSha1_80),
+        dimpl::SrtpProfile::AEAD_AES_128_GCM => Some(SrtpProfile::AeadAes128Gcm),
+        dimpl::SrtpProfile::AEAD_AES_256_GCM => Some(SrtpProfile::AeadAes256Gcm),
+        _ => None,
+    }
+}
+
+/// Client key, server key, client salt, server salt (RFC 5764 §4.2); returns ours and theirs.
+fn split(material: &[u8], profile: SrtpProfile, client: bool) -> Option<(SdesKey, SdesKey)> {
+    let (keys, salts) = material.split_at_checked(2 * profile.key_len())?;
+    let (client_key, server_key) = keys.split_at_checked(profile.key_len())?;
+    let (client_salt, server_salt) = salts.split_at_checked(profile.salt_len())?;
+    if server_salt.len() != profile.salt_len() {
+        return None;
+    }
+    let of_client = SdesKey {
+        profile,
+        key_salt: [client_key, client_salt].concat(),
+    };
+    let of_server = SdesKey {
+        profile,
+        key_salt: [server_key, server_salt].concat(),
+    };
+    Some(if client {
+        (of_client, of_server)
+    } else {
+        (of_server, of_client)
+    })
+}
