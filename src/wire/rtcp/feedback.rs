@@ -1,8 +1,11 @@
 //! Transport-wide feedback: when each packet of a transport arrived
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
 
-use super::packet::RtcpError;
-use super::read::Reader;
+use std::iter::repeat_n;
+
+use rtc_rtcp::transport_feedbacks::transport_layer_cc::{
+    PacketStatusChunk, SymbolTypeTcc, TransportLayerCc,
+};
 
 /// One feedback packet, with every packet that it speaks of spelt out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,62 +30,46 @@ pub struct Arrival {
     pub at_us: Option<i64>,
 }
 
-/// Reads the body of a feedback packet, from the sender's SSRC on.
-pub(super) fn read(r: &mut Reader<'_>) -> Result<TransportFeedback, RtcpError> {
-    let sender = r.u32()?;
-    let media = r.u32()?;
-    let base = r.u16()?;
-    let count = r.u16()?;
-    let [t0, t1, t2, number] = r.take()?;
-    // The reference time is signed, in units of 64 ms.
-    let reference = i64::from(i32::from_be_bytes([t0, t1, t2, 0]) >> 8);
-
-    // First every chunk, then every delta. A run is checked against the deltas that can follow it, so that
-    // a few octets cannot ask for much memory: at most 65535 entries, and those that arrived cost octets.
-    let mut symbols = Vec::new();
-    let count = usize::from(count);
-    while symbols.len() < count {
-        let chunk = r.u16()?;
-        let room = count - symbols.len();
-        if chunk & 0x8000 == 0 {
-            let symbol = u8::try_from(chunk >> 13 & 3).unwrap_or_default();
-            let run = usize::from(chunk & 0x1fff).min(room);
-            if run == 0 {
-                return Err(RtcpError::TooShort);
-            }
-            symbols.resize(symbols.len() + run, symbol);
-        } else if chunk & 0x4000 == 0 {
-            let bits = (0..14).rev().map(|i| u8::from(chunk >> i & 1 == 1));
-            symbols.extend(bits.take(room));
-        } else {
-            let pairs = (0..7).rev().map(|i| (chunk >> (2 * i) & 3) as u8);
-            symbols.extend(pairs.take(room));
+impl TransportFeedback {
+    /// Spells out the library's runs and vectors. At most 65535 entries, whatever the runs claim.
+    pub(super) fn from_library(feedback: &TransportLayerCc) -> Self {
+        let symbols = feedback.packet_chunks.iter().flat_map(|chunk| {
+            let (run, vector) = match chunk {
+                PacketStatusChunk::RunLengthChunk(c) => {
+                    let run = (c.packet_status_symbol, usize::from(c.run_length));
+                    (run, [].as_slice())
+                }
+                PacketStatusChunk::StatusVectorChunk(c) => (
+                    (SymbolTypeTcc::PacketNotReceived, 0),
+                    c.symbol_list.as_slice(),
+                ),
+            };
+            repeat_n(run.0, run.1).chain(vector.iter().copied())
+        });
+        let [_, t0, t1, t2] = feedback.reference_time.to_be_bytes();
+        // Signed, in units of 64 ms.
+        let mut clock = i64::from(i32::from_be_bytes([t0, t1, t2, 0]) >> 8) * 64_000;
+        let mut deltas = feedback.recv_deltas.iter();
+        let mut sequence = feedback.base_sequence_number;
+        let mut packets = Vec::new();
+        for symbol in symbols.take(usize::from(feedback.packet_status_count)) {
+            let delta = match symbol {
+                SymbolTypeTcc::PacketReceivedSmallDelta
+                | SymbolTypeTcc::PacketReceivedLargeDelta => deltas.next(),
+                _ => None,
+            };
+            let at_us = delta.map(|delta| {
+                clock += delta.delta;
+                clock
+            });
+            packets.push(Arrival { sequence, at_us });
+            sequence = sequence.wrapping_add(1);
+        }
+        Self {
+            sender: feedback.sender_ssrc,
+            media: feedback.media_ssrc,
+            number: feedback.fb_pkt_count,
+            packets,
         }
     }
-    let mut clock = reference * 64_000;
-    let mut sequence = base;
-    let mut packets = Vec::with_capacity(symbols.len());
-    for symbol in symbols {
-        let delta = match symbol {
-            1 => {
-                let [d] = r.take()?;
-                Some(i64::from(d))
-            }
-            2 => Some(i64::from(i16::from_be_bytes(r.take()?))),
-            _ => None,
-        };
-        // Deltas are in units of 250 µs.
-        let at_us = delta.map(|d| {
-            clock += d * 250;
-            clock
-        });
-        packets.push(Arrival { sequence, at_us });
-        sequence = sequence.wrapping_add(1);
-    }
-    Ok(TransportFeedback {
-        sender,
-        media,
-        number,
-        packets,
-    })
 }

@@ -15,3 +15,6 @@ pub use packet::{
 };
 pub use read::{Packets, read};
 pub use write::Writer;
+
+#[cfg(test)]
+mod tests;

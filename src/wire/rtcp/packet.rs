@@ -86,7 +86,7 @@ pub enum Packet {
     Xr {
         /// Who reports.
         ssrc: u32,
-        /// The blocks that we understand, and the types of those that we do not.
+        /// The blocks, in order.
         blocks: Vec<ExtendedBlock>,
     },
     /// Well-formed, and of no interest.
@@ -166,7 +166,7 @@ pub enum ExtendedBlock {
     /// VoIP metrics (RFC 3611 §4.7).
     Voip(VoipMetrics),
     /// Another block type.
-    Unknown(u8),
+    Unknown,
 }
 
 /// One sub-block of DLRR.

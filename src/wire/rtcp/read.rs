@@ -1,6 +1,25 @@
 //! Reads compound and reduced-size RTCP packets (RFC 3550 §6, RFC 4585 §6, RFC 5506).
+//!
+//! Compounds are cut into packets here, so that one malformed packet does not hide the others, and each is
+//! read by `rtc-rtcp`. Its values are turned into ours at once: nothing else knows the library.
 
-use super::feedback;
+use std::any::Any;
+
+use bytes::Buf as _;
+use rtc_rtcp::extended_report::{
+    DLRRReportBlock, ExtendedReport, ReceiverReferenceTimeReportBlock, VoIPMetricsReportBlock,
+};
+use rtc_rtcp::goodbye::Goodbye;
+use rtc_rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc_rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{SdesType, SourceDescription};
+use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+
+use super::feedback::TransportFeedback;
 use super::packet::{
     DlrrReport, ExtendedBlock, FirRequest, Packet, ReceptionReport, RtcpError, SdesChunk,
     SenderInfo, VoipMetrics,
@@ -71,235 +90,156 @@ fn split(datagram: &[u8]) -> Result<(Head, &[u8], &[u8]), RtcpError> {
     Ok((head, body, rest))
 }
 
+/// Has `rtc-rtcp` read one packet. It is given head and body without padding: it would take padding of feedback for
+/// entries, and padding of descriptions for an error.
 fn packet(head: Head, body: &[u8]) -> Result<Packet, RtcpError> {
-    let mut r = Reader(body);
-    let count = usize::from(head.format);
-    Ok(match (head.packet_type, head.format) {
-        (SR, _) => Packet::SenderReport {
-            ssrc: r.u32()?,
+    let words = u16::try_from(body.len() / 4).map_err(|_| RtcpError::TooShort)?;
+    let [l0, l1] = words.to_be_bytes();
+    let start = [0x80 | head.format, head.packet_type, l0, l1];
+    let mut whole = start.as_slice().chain(body);
+    let packets = rtc_rtcp::packet::unmarshal(&mut whole).map_err(|_| RtcpError::TooShort)?;
+    let unknown = Packet::Unknown {
+        packet_type: head.packet_type,
+        format: head.format,
+    };
+    let read = packets.first().and_then(|p| convert(p.as_any()));
+    Ok(read.unwrap_or(unknown))
+}
+
+/// From the library's value to ours; `None` for what we do not use.
+fn convert(packet: &dyn Any) -> Option<Packet> {
+    if let Some(p) = packet.downcast_ref::<SenderReport>() {
+        return Some(Packet::SenderReport {
+            ssrc: p.ssrc,
             info: SenderInfo {
-                ntp: r.u64()?,
-                rtp: r.u32()?,
-                packets: r.u32()?,
-                octets: r.u32()?,
+                ntp: p.ntp_time,
+                rtp: p.rtp_time,
+                packets: p.packet_count,
+                octets: p.octet_count,
             },
-            reports: reports(&mut r, count)?,
-        },
-        (RR, _) => Packet::ReceiverReport {
-            ssrc: r.u32()?,
-            reports: reports(&mut r, count)?,
-        },
-        (SDES, _) => Packet::Sdes(sdes(&mut r, count)?),
-        (BYE, _) => Packet::Bye {
-            ssrcs: (0..count).map(|_| r.u32()).collect::<Result<_, _>>()?,
-        },
-        (RTPFB, NACK) => Packet::Nack {
-            sender: r.u32()?,
-            media: r.u32()?,
-            lost: nack(r.0),
-        },
-        (RTPFB, TWCC) => Packet::Twcc(feedback::read(&mut r)?),
-        (PSFB, PLI) => Packet::Pli {
-            sender: r.u32()?,
-            media: r.u32()?,
-        },
-        (PSFB, FIR) => {
-            let sender = r.u32()?;
-            r.u32()?;
-            let requests = r.0.as_chunks::<8>().0.iter();
-            Packet::Fir {
-                sender,
-                requests: requests
-                    .map(|&[s0, s1, s2, s3, sequence, ..]| FirRequest {
-                        ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
-                        sequence,
-                    })
-                    .collect(),
-            }
-        }
-        (PSFB, AFB) if body.get(8..12) == Some(b"REMB") => remb(&mut r)?,
-        (XR, _) => Packet::Xr {
-            ssrc: r.u32()?,
-            blocks: extended(&mut r)?,
-        },
-        _ => Packet::Unknown {
-            packet_type: head.packet_type,
-            format: head.format,
-        },
-    })
-}
-
-fn reports(r: &mut Reader<'_>, count: usize) -> Result<Vec<ReceptionReport>, RtcpError> {
-    (0..count)
-        .map(|_| {
-            let ssrc = r.u32()?;
-            let [fraction_lost, l0, l1, l2] = r.take()?;
-            Ok(ReceptionReport {
-                ssrc,
-                fraction_lost,
-                // Sign-extends 24 bits.
-                total_lost: i32::from_be_bytes([l0, l1, l2, 0]) >> 8,
-                highest_sequence: r.u32()?,
-                jitter: r.u32()?,
-                last_sr: r.u32()?,
-                delay_since_last_sr: r.u32()?,
-            })
-        })
-        .collect()
-}
-
-fn sdes(r: &mut Reader<'_>, count: usize) -> Result<Vec<SdesChunk>, RtcpError> {
-    (0..count)
-        .map(|_| {
-            let before = r.0.len();
-            let mut chunk = SdesChunk {
-                ssrc: r.u32()?,
-                cname: None,
-            };
-            loop {
-                let [kind] = r.take()?;
-                if kind == 0 {
-                    break;
-                }
-                let [len] = r.take()?;
-                let text = r.slice(usize::from(len))?;
-                if kind == 1 && chunk.cname.is_none() {
-                    chunk.cname = std::str::from_utf8(text).ok().map(str::to_owned);
-                }
-            }
-            // Chunks end on 32-bit borders; some senders leave the last one's filling out.
-            let used = before - r.0.len();
-            let filling = used.next_multiple_of(4) - used;
-            r.slice(filling.min(r.0.len()))?;
-            Ok(chunk)
-        })
-        .collect()
-}
-
-/// Each entry names one packet and, bit by bit, the sixteen after it.
-fn nack(entries: &[u8]) -> Vec<u16> {
-    let mut lost = Vec::new();
-    for &[p0, p1, m0, m1] in entries.as_chunks::<4>().0 {
-        let first = u16::from_be_bytes([p0, p1]);
-        let following = u16::from_be_bytes([m0, m1]);
-        lost.push(first);
-        lost.extend(
-            (0..16u16)
-                .filter(|bit| following >> bit & 1 == 1)
-                .map(|bit| first.wrapping_add(bit + 1)),
-        );
-    }
-    lost
-}
-
-fn remb(r: &mut Reader<'_>) -> Result<Packet, RtcpError> {
-    let sender = r.u32()?;
-    r.u64()?;
-    let [count, b0, b1, b2] = r.take()?;
-    let exponent = u32::from(b0 >> 2);
-    let mantissa = u64::from(u32::from_be_bytes([0, b0 & 3, b1, b2]));
-    Ok(Packet::Remb {
-        sender,
-        // 18 bits shifted by up to 63: more than any link carries counts as the most.
-        bitrate: mantissa.saturating_mul(1 << exponent),
-        ssrcs: (0..count).map(|_| r.u32()).collect::<Result<_, _>>()?,
-    })
-}
-
-fn extended(r: &mut Reader<'_>) -> Result<Vec<ExtendedBlock>, RtcpError> {
-    let mut blocks = Vec::new();
-    while !r.0.is_empty() {
-        let [kind, _, l0, l1] = r.take()?;
-        let body = r.slice(usize::from(u16::from_be_bytes([l0, l1])) * 4)?;
-        let mut b = Reader(body);
-        blocks.push(match kind {
-            4 => ExtendedBlock::ReferenceTime(b.u64()?),
-            5 => ExtendedBlock::Dlrr(dlrr(body)),
-            7 => ExtendedBlock::Voip(voip(&mut b)?),
-            other => ExtendedBlock::Unknown(other),
+            reports: p.reports.iter().map(report).collect(),
         });
     }
-    Ok(blocks)
+    if let Some(p) = packet.downcast_ref::<ReceiverReport>() {
+        return Some(Packet::ReceiverReport {
+            ssrc: p.ssrc,
+            reports: p.reports.iter().map(report).collect(),
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<SourceDescription>() {
+        return Some(Packet::Sdes(p.chunks.iter().map(chunk).collect()));
+    }
+    if let Some(p) = packet.downcast_ref::<Goodbye>() {
+        return Some(Packet::Bye {
+            ssrcs: p.sources.clone(),
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<TransportLayerNack>() {
+        return Some(Packet::Nack {
+            sender: p.sender_ssrc,
+            media: p.media_ssrc,
+            lost: p.nacks.iter().flat_map(|pair| pair.into_iter()).collect(),
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<PictureLossIndication>() {
+        return Some(Packet::Pli {
+            sender: p.sender_ssrc,
+            media: p.media_ssrc,
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<FullIntraRequest>() {
+        let requests = p.fir.iter().map(|entry| FirRequest {
+            ssrc: entry.ssrc,
+            sequence: entry.sequence_number,
+        });
+        return Some(Packet::Fir {
+            sender: p.sender_ssrc,
+            requests: requests.collect(),
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+        return Some(Packet::Remb {
+            sender: p.sender_ssrc,
+            // Never negative; more than a u64 holds counts as the most.
+            bitrate: p.bitrate as u64,
+            ssrcs: p.ssrcs.clone(),
+        });
+    }
+    if let Some(p) = packet.downcast_ref::<TransportLayerCc>() {
+        return Some(Packet::Twcc(TransportFeedback::from_library(p)));
+    }
+    if let Some(p) = packet.downcast_ref::<ExtendedReport>() {
+        return Some(Packet::Xr {
+            ssrc: p.sender_ssrc,
+            blocks: p.reports.iter().map(|b| block(b.as_any())).collect(),
+        });
+    }
+    None
 }
 
-fn dlrr(body: &[u8]) -> Vec<DlrrReport> {
-    let sub_blocks = body.as_chunks::<12>().0.iter();
-    sub_blocks
-        .map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| DlrrReport {
-            ssrc: u32::from_be_bytes([a, b, c, d]),
-            last_rr: u32::from_be_bytes([e, f, g, h]),
-            delay_since_last_rr: u32::from_be_bytes([i, j, k, l]),
+fn report(r: &rtc_rtcp::reception_report::ReceptionReport) -> ReceptionReport {
+    let [_, l0, l1, l2] = r.total_lost.to_be_bytes();
+    ReceptionReport {
+        ssrc: r.ssrc,
+        fraction_lost: r.fraction_lost,
+        // The library leaves the 24 bits unsigned; duplicates make the count negative (RFC 3550 §6.4.1).
+        total_lost: i32::from_be_bytes([l0, l1, l2, 0]) >> 8,
+        highest_sequence: r.last_sequence_number,
+        jitter: r.jitter,
+        last_sr: r.last_sender_report,
+        delay_since_last_sr: r.delay,
+    }
+}
+
+fn chunk(c: &rtc_rtcp::source_description::SourceDescriptionChunk) -> SdesChunk {
+    let cname = c.items.iter().find(|i| i.sdes_type == SdesType::SdesCname);
+    SdesChunk {
+        ssrc: c.source,
+        cname: cname.and_then(|i| std::str::from_utf8(&i.text).ok().map(str::to_owned)),
+    }
+}
+
+fn block(block: &dyn Any) -> ExtendedBlock {
+    if let Some(b) = block.downcast_ref::<ReceiverReferenceTimeReportBlock>() {
+        ExtendedBlock::ReferenceTime(b.ntp_timestamp)
+    } else if let Some(b) = block.downcast_ref::<DLRRReportBlock>() {
+        let reports = b.reports.iter().map(|r| DlrrReport {
+            ssrc: r.ssrc,
+            last_rr: r.last_rr,
+            delay_since_last_rr: r.dlrr,
+        });
+        ExtendedBlock::Dlrr(reports.collect())
+    } else if let Some(b) = block.downcast_ref::<VoIPMetricsReportBlock>() {
+        let known = |value: u8| (value != 127).then_some(value);
+        ExtendedBlock::Voip(VoipMetrics {
+            ssrc: b.ssrc,
+            loss_rate: b.loss_rate,
+            discard_rate: b.discard_rate,
+            burst_density: b.burst_density,
+            gap_density: b.gap_density,
+            burst_ms: b.burst_duration,
+            gap_ms: b.gap_duration,
+            round_trip_ms: b.round_trip_delay,
+            end_system_ms: b.end_system_delay,
+            r_factor: known(b.rfactor),
+            mos_lq_tenths: known(b.mos_lq),
+            mos_cq_tenths: known(b.mos_cq),
+            jitter_buffer_ms: b.jb_nominal,
         })
-        .collect()
-}
-
-fn voip(b: &mut Reader<'_>) -> Result<VoipMetrics, RtcpError> {
-    let known = |value: u8| (value != 127).then_some(value);
-    let ssrc = b.u32()?;
-    let [loss_rate, discard_rate, burst_density, gap_density] = b.take()?;
-    let (burst_ms, gap_ms) = (b.u16()?, b.u16()?);
-    let (round_trip_ms, end_system_ms) = (b.u16()?, b.u16()?);
-    let [_signal, _noise, _echo, _gmin] = b.take()?;
-    let [r_factor, _external, mos_lq, mos_cq] = b.take()?;
-    let [_config, _reserved] = b.take()?;
-    Ok(VoipMetrics {
-        ssrc,
-        loss_rate,
-        discard_rate,
-        burst_density,
-        gap_density,
-        burst_ms,
-        gap_ms,
-        round_trip_ms,
-        end_system_ms,
-        r_factor: known(r_factor),
-        mos_lq_tenths: known(mos_lq),
-        mos_cq_tenths: known(mos_cq),
-        jitter_buffer_ms: b.u16()?,
-    })
-}
-
-/// Takes big-endian numbers off a slice.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
-
-impl<'a> Reader<'a> {
-    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], RtcpError> {
-        let (chunk, rest) = self.0.split_first_chunk().ok_or(RtcpError::TooShort)?;
-        self.0 = rest;
-        Ok(*chunk)
-    }
-
-    pub(super) fn slice(&mut self, len: usize) -> Result<&'a [u8], RtcpError> {
-        let (slice, rest) = self.0.split_at_checked(len).ok_or(RtcpError::TooShort)?;
-        self.0 = rest;
-        Ok(slice)
-    }
-
-    pub(super) fn u16(&mut self) -> Result<u16, RtcpError> {
-        self.take().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Result<u32, RtcpError> {
-        self.take().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Result<u64, RtcpError> {
-        self.take().map(u64::from_be_bytes)
+    } else {
+        ExtendedBlock::Unknown
     }
 }
 
-/// Packet types (RFC 3550 §12.1, RFC 4585 §6.1, RFC 3611 §2).
+/// Packet types (RFC 3550 §12.1, RFC 4585 §6.1).
 pub(super) const SR: u8 = 200;
 pub(super) const RR: u8 = 201;
 pub(super) const SDES: u8 = 202;
 pub(super) const BYE: u8 = 203;
 pub(super) const RTPFB: u8 = 205;
 pub(super) const PSFB: u8 = 206;
-pub(super) const XR: u8 = 207;
-/// Formats of transport feedback.
+/// Format of transport feedback.
 pub(super) const NACK: u8 = 1;
-const TWCC: u8 = 15;
 /// Formats of payload feedback.
 pub(super) const PLI: u8 = 1;
 pub(super) const FIR: u8 = 4;
-const AFB: u8 = 15;

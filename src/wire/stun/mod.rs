@@ -9,3 +9,6 @@ mod request;
 
 pub use message::{Attributes, Class, MAGIC_COOKIE, Message, StunError, TransactionId};
 pub use request::{BindingRequest, IceRole, RequestWriter};
+
+#[cfg(test)]
+mod tests;
