@@ -11,7 +11,7 @@ mod g722;
 mod packer;
 mod resample;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decoder::{Decoder, opus_has_fec};
 pub use encoder::{Encoder, Encoding, OPUS_BITRATE};

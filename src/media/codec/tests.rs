@@ -31,7 +31,7 @@ fn samples(little_endian: &[u8]) -> Vec<i16> {
         .collect()
 }
 
-pub(super) fn tone(rate: u32, hertz: f64, amplitude: f64, count: usize) -> Vec<i16> {
+pub(crate) fn tone(rate: u32, hertz: f64, amplitude: f64, count: usize) -> Vec<i16> {
     (0..count)
         .map(|n| {
             let turn = std::f64::consts::TAU * hertz * n as f64 / f64::from(rate);
@@ -41,7 +41,7 @@ pub(super) fn tone(rate: u32, hertz: f64, amplitude: f64, count: usize) -> Vec<i
 }
 
 /// Amplitude of one frequency, by correlation with sine and cosine.
-pub(super) fn amplitude_at(samples: &[i16], rate: u32, hertz: f64) -> f64 {
+pub(crate) fn amplitude_at(samples: &[i16], rate: u32, hertz: f64) -> f64 {
     let (mut re, mut im) = (0.0, 0.0);
     let n = samples.len() as f64;
     for (i, &s) in samples.iter().enumerate() {
@@ -54,13 +54,29 @@ pub(super) fn amplitude_at(samples: &[i16], rate: u32, hertz: f64) -> f64 {
     2.0 * re.hypot(im) / n
 }
 
-pub(super) fn rms(samples: &[i16]) -> f64 {
+pub(crate) fn rms(samples: &[i16]) -> f64 {
     let sum: f64 = samples.iter().map(|&s| f64::from(s).powi(2)).sum();
     (sum / samples.len().max(1) as f64).sqrt()
 }
 
+/// A voice-like sound that changes all the time: a gliding pitch with overtones, swelling.
+pub(crate) fn voice(rate: u32, count: usize) -> Vec<i16> {
+    let mut phase = 0.0_f64;
+    (0..count)
+        .map(|n| {
+            let seconds = n as f64 / f64::from(rate);
+            let hertz = 120.0 + 80.0 * (seconds * 12.0).sin();
+            phase += std::f64::consts::TAU * hertz / f64::from(rate);
+            let voice: f64 = (1..12)
+                .map(|k| (phase * f64::from(k)).sin() / f64::from(k))
+                .sum();
+            (voice * 5_000.0 * (0.6 + 0.4 * (seconds * 32.0).sin())) as i16
+        })
+        .collect()
+}
+
 /// The greatest change from one sample to the next.
-fn steepest(samples: &[i16]) -> i32 {
+pub(crate) fn steepest(samples: &[i16]) -> i32 {
     samples
         .windows(2)
         .map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs())
@@ -314,18 +330,7 @@ fn opus_fec_brings_a_lost_frame_back_better_than_concealment() {
         fec: true,
         ptime_ms: 20,
     };
-    // A voice-like sound that changes all the time: a glide with overtones, coded by SILK.
-    let mut phase = 0.0_f64;
-    let sent: Vec<i16> = (0..48_000)
-        .map(|n| {
-            let hertz = 120.0 + 80.0 * (f64::from(n) / 4_000.0).sin();
-            phase += std::f64::consts::TAU * hertz / 48_000.0;
-            let voice: f64 = (1..12)
-                .map(|k| (phase * f64::from(k)).sin() / f64::from(k))
-                .sum();
-            (voice * 5_000.0 * (0.6 + 0.4 * (f64::from(n) / 1_500.0).sin())) as i16
-        })
-        .collect();
+    let sent = voice(48_000, 48_000);
     let mut encoder = Encoder::new(settings).unwrap();
     let packets = encode_all(&mut encoder, &sent);
     let carrying = packets.iter().filter(|p| opus_has_fec(p)).count();

@@ -164,6 +164,15 @@ impl JitterBuffer {
         Some(packet)
     }
 
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> [usize; 3] {
+        [
+            self.waiting.capacity(),
+            self.cells.capacity(),
+            self.free.capacity(),
+        ]
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         while self.remove_first().is_some() {}

@@ -71,7 +71,7 @@ impl DelayEstimate {
 
     /// A packet was lost in a stream that carries in-band FEC: for a while, aim at having its successor.
     pub(crate) fn want_successor(&mut self, now: i64, packet: i64) {
-        self.fec_aim = packet + MIN;
+        self.fec_aim = packet + FEC_SPARE;
         self.fec_until = now + FEC_HOLD;
     }
 
@@ -126,4 +126,6 @@ const KEEP: f32 = 0.998;
 const QUANTILE: f32 = 0.97;
 /// The fastest packet is looked for in the last 4 to 8 s, so that a drifting clock is followed.
 const STRETCH: i64 = 4_000 * PER_MS;
+/// A tick, because its last samples are decoded with its first, and what the delay may be off its aim.
+const FEC_SPARE: i64 = 35 * PER_MS;
 const FEC_HOLD: i64 = 10_000 * PER_MS;

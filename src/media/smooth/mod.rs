@@ -8,6 +8,8 @@ mod buffer;
 mod delay;
 mod playout;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use buffer::{Arrived, JitterBuffer, Put};

@@ -46,8 +46,10 @@ pub struct Counters {
     pub duplicates: u64,
     /// Packets that could not be decoded.
     pub malformed: u64,
-    /// Ticks with substituted sound.
+    /// Ticks with substituted sound in them.
     pub concealed: u64,
+    /// Samples at 48 kHz of substituted sound.
+    pub substituted: u64,
     /// Ticks of silence.
     pub silent: u64,
     /// Samples at 48 kHz taken out or put in to move the delay.
@@ -89,6 +91,8 @@ struct State {
     filled: i64,
     /// Whether the sender paused: what is filled in is not concealment.
     paused: bool,
+    /// Delay at the last tick that played packets.
+    delay: Option<i64>,
     /// What the newest samples in the queue are.
     kind: Played,
     /// Whether packets were passed over undecoded, so that the decoder is out of date.
@@ -263,16 +267,19 @@ impl PlayOut {
         self.counters
     }
 
-    /// How long the fastest packets wait at present, in milliseconds; before the first tick, how long they would.
+    /// How long the fastest packets wait at present, in milliseconds: the delay that this buffer adds. Before
+    /// the first packet and in long silence, how long they are meant to wait.
     #[must_use]
-    pub fn delay_ms(&self, now: Instant) -> u32 {
-        let delay = match (self.epoch, self.state.cursor) {
-            (Some(_), Some(cursor)) if self.state.filled < REBUFFER => {
-                self.clock_at(now) - self.delay.base() - (cursor - self.queue.len() as i64)
-            }
-            _ => self.delay.aim(),
-        };
+    pub fn delay_ms(&self) -> u32 {
+        let delay = self.state.delay.unwrap_or(self.delay.aim());
         u32::try_from(delay / PER_MS).unwrap_or(0)
+    }
+
+    /// Capacities of everything that could grow.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> [usize; 4] {
+        let [packets, cells, free] = self.buffer.memory();
+        [packets, cells, free, self.queue.memory()]
     }
 
     fn clock(&mut self, now: Instant) -> i64 {
@@ -319,7 +326,7 @@ impl PlayOut {
             if now + self.queue.len() as i64 >= self.due(&packet) {
                 self.state.cursor = Some(packet.position);
                 self.state.last = packet.sequence.saturating_sub(1);
-                return self.play(decode);
+                return self.play(now, decode);
             }
             return self.fill_stall(decode);
         };
@@ -339,14 +346,14 @@ impl PlayOut {
         if pause || self.state.stalled > REBUFFER || owed > LONGEST_HOLE {
             self.state.paused |= pause;
             if now + self.queue.len() as i64 >= self.due(&packet) {
-                return self.play(decode);
+                return self.play(now, decode);
             }
             return self.fill_stall(decode);
         }
         if owed <= SLACK || in_turn {
-            return self.play(decode);
+            return self.play(now, decode);
         }
-        self.fill_hole(&packet, owed, now, decode)
+        self.fill_hole(&packet, owed, decode)
     }
 
     /// When a packet should be heard.
@@ -355,12 +362,13 @@ impl PlayOut {
     }
 
     /// Decodes the first packet.
-    fn play(&mut self, decode: bool) -> Played {
+    fn play(&mut self, now: i64, decode: bool) -> Played {
         let Some(packet) = self.buffer.remove_first() else {
             return Played::Silence;
         };
         let state = &mut self.state;
-        self.counters.missing += self.buffer.missing_between(state.last, packet.sequence);
+        let missing = self.buffer.missing_between(state.last, packet.sequence);
+        self.counters.missing += missing;
         if packet.format != state.format {
             // What the other decoder remembers of earlier is not what comes before this.
             if let Some(format) = self.formats.get_mut(packet.format) {
@@ -380,13 +388,20 @@ impl PlayOut {
 
         let length = usize::try_from(packet.samples).unwrap_or(0);
         let room = self.queue.extend(length);
+        let Some(format) = self.formats.get_mut(packet.format) else {
+            return Played::Silence;
+        };
+        if missing > 0
+            && format.decoder.codec() == AudioCodec::Opus
+            && opus_has_fec(self.buffer.payload(&packet))
+        {
+            // It could have been recovered from this one, had this been here in time.
+            self.delay.want_successor(now, packet.samples);
+        }
         if !decode {
             room.fill(0);
             return Played::Frame;
         }
-        let Some(format) = self.formats.get_mut(packet.format) else {
-            return Played::Silence;
-        };
         let decoded = format
             .decoder
             .decode(self.buffer.payload(&packet), &mut self.scratch[..])
@@ -411,7 +426,7 @@ impl PlayOut {
     }
 
     /// Fills a hole before `packet`, from the copy that it carries as far as possible.
-    fn fill_hole(&mut self, packet: &Waiting, owed: i64, now: i64, decode: bool) -> Played {
+    fn fill_hole(&mut self, packet: &Waiting, owed: i64, decode: bool) -> Played {
         let Some(format) = self.formats.get_mut(packet.format) else {
             return Played::Silence;
         };
@@ -421,9 +436,6 @@ impl PlayOut {
             && packet.format == self.state.format
             && owed >= packet.samples
             && opus_has_fec(payload);
-        if recoverable {
-            self.delay.want_successor(now, packet.samples);
-        }
         if recoverable && owed < packet.samples * 2 {
             let length = usize::try_from(packet.samples).unwrap_or(0);
             let room = self.queue.extend(length);
@@ -497,28 +509,27 @@ impl PlayOut {
             }
         }
         if self.state.paused {
-            Played::Silence
-        } else {
-            Played::Concealed
+            return Played::Silence;
         }
+        self.counters.substituted += length as u64;
+        Played::Concealed
     }
 
     /// Drops packets when the delay has outgrown its bound, after a long stall or a leap of the sender's.
     fn catch_up(&mut self, now: i64) {
-        let Some(cursor) = self.state.cursor else {
+        if self.state.cursor.is_none() {
             return;
-        };
+        }
         let base = self.delay.base();
         let delay_of = |position: i64| now - base - position;
-        if delay_of(cursor - self.queue.len() as i64) <= MAX_DELAY + TOLERANCE {
+        let too_late =
+            |first: Option<&Waiting>, most| first.is_some_and(|p| delay_of(p.position) > most);
+        if !too_late(self.buffer.first(), MAX_DELAY + TOLERANCE) {
             return;
         }
         let mut dropped = false;
         while self.buffer.len() > 1
-            && self
-                .buffer
-                .first()
-                .is_some_and(|packet| delay_of(packet.position) > self.delay.aim() + TOLERANCE)
+            && too_late(self.buffer.first(), self.delay.aim() + FRAME as i64)
         {
             self.drop_first();
             dropped = true;
@@ -551,11 +562,15 @@ impl PlayOut {
         };
         if self.state.filled > 0 {
             // What plays is not a packet; the next one decides.
+            if self.state.filled >= FADED {
+                self.state.delay = None;
+            }
             return;
         }
         let delay = now - self.delay.base() - (cursor - self.queue.len() as i64);
         let excess = delay - self.delay.aim();
         let state = &mut self.state;
+        state.delay = Some(delay);
         state.shrinking = excess > TOLERANCE || (state.shrinking && excess > CLOSE);
         state.growing = excess < -TOLERANCE || (state.growing && excess < -CLOSE);
         state.rest = state.rest.saturating_sub(1);
@@ -564,18 +579,18 @@ impl PlayOut {
         }
         let shrinking = state.shrinking;
         // Something to work on, and a whole tick after a removal.
-        let needed = if shrinking {
+        let wanted = if shrinking {
             FRAME + STRETCHABLE / 2
         } else {
             STRETCHABLE
         };
-        if self.queue.len() < needed {
+        if self.queue.len() < wanted {
             let next = self.buffer.first();
             if next.is_some_and(|p| p.sequence == self.state.last + 1 && p.position <= cursor) {
-                self.state.kind = self.play(decode);
+                self.state.kind = self.play(now, decode);
             }
         }
-        if self.queue.len() < needed {
+        if shrinking && self.queue.len() < wanted {
             return;
         }
         let quiet = !decode || level_of(self.queue.front(FRAME)) > QUIET;
@@ -631,6 +646,7 @@ const START: State = State {
     stalled: 0,
     filled: FADED,
     paused: false,
+    delay: None,
     kind: Played::Silence,
     stale: false,
     shrinking: false,

@@ -22,6 +22,11 @@ impl SampleQueue {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.samples.capacity()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
@@ -110,29 +115,31 @@ impl SampleQueue {
     /// The lag between 2.5 and 15 ms at which the front resembles what follows most. In quiet, where nobody hears it,
     /// 10 ms.
     fn period(&self, quiet: bool) -> Option<usize> {
-        if self.len() < NEEDED {
+        let longest = LONGEST.min(self.len() / 2);
+        if longest < LEAST_SEARCH {
             return None;
         }
         if quiet {
-            return Some(10 * PER_MS as usize);
+            return Some(longest.min(10 * PER_MS as usize));
         }
-        let front = self.front(NEEDED);
+        let front = self.front(longest * 2);
         // Search at 8 kHz, then around the best at 48 kHz.
         let mut coarse = [0.0_f32; NEEDED / 6];
         for (slot, six) in coarse.iter_mut().zip(front.chunks_exact(6)) {
             *slot = six.iter().map(|&s| f32::from(s)).sum();
         }
-        let (lag, _) = best_lag(&coarse, SHORTEST / 6, LONGEST / 6, LONGEST / 6, 1);
+        let coarse = &coarse[..front.len() / 6];
+        let (lag, _) = best_lag(coarse, SHORTEST / 6, longest / 6, longest / 6, 1);
         let mut fine = [0.0_f32; NEEDED];
         for (slot, &sample) in fine.iter_mut().zip(front) {
             *slot = f32::from(sample);
         }
         let around = lag * 6;
         let (lag, likeness) = best_lag(
-            &fine,
+            &fine[..front.len()],
             around.saturating_sub(5).max(SHORTEST),
-            (around + 5).min(LONGEST),
-            LONGEST,
+            (around + 5).min(longest),
+            longest,
             2,
         );
         (likeness > ALIKE).then_some(lag)
@@ -172,7 +179,9 @@ fn best_lag(
 const CAPACITY: usize = 3 * 5_760;
 const SHORTEST: usize = 120;
 const LONGEST: usize = 720;
-/// Samples that a stretch looks at: twice the longest period.
+/// With less than a tick there is nothing to search.
+const LEAST_SEARCH: usize = 480;
+/// Samples that a stretch looks at at most: twice the longest period.
 const NEEDED: usize = 2 * LONGEST;
 /// Below this correlation a stretch would be heard.
 const ALIKE: f32 = 0.5;
