@@ -11,9 +11,9 @@ use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, Session, cm, gcm};
 
 /// Protects what we send under one master key.
 pub struct Protector {
-    session: Session,
+    pub(super) session: Session,
     rtp: Streams,
-    rtcp: Streams,
+    pub(super) rtcp: Streams,
 }
 
 impl Protector {

@@ -13,7 +13,7 @@ use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, Session, gcm};
 /// Authenticates and decrypts what arrives under one master key. What does not authenticate leaves no trace
 /// in it.
 pub struct Unprotector {
-    session: Session,
+    pub(super) session: Session,
     rtp: Streams,
     rtcp: Streams,
 }
