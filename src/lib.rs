@@ -11,8 +11,10 @@
 //! - [`store`]: SQLite through one dialect.
 //! - [`http`]: API operations, browser signaling, the page.
 //! - [`config`]: typed configuration.
+//! - [`admin_command`]: the command that administers a running server.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+pub mod admin_command;
 pub mod config;
 pub mod control;
 pub mod http;

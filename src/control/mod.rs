@@ -1,1 +1,43 @@
-//! The control plane, one noun per file.
+//! The control plane, one noun per file: what the API's operations do, whoever carries them here.
+//!
+//! `http` reads requests and writes answers; the rules are here. Calls are reached only through the
+//! node's desk, media never.
+
+pub mod access;
+pub mod attendees;
+pub mod meetings;
+mod place;
+mod refusal;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use access::Caller;
+pub use place::Place;
+pub use refusal::Refusal;
+
+use crate::node::desk::Handle;
+use crate::store::{Deployment, Store};
+
+/// All that the operations work on. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// What outlives the process.
+    pub store: Store,
+    /// The way to the calls.
+    pub desk: Handle,
+    /// Who we are.
+    pub deployment: Deployment,
+    /// Where we are reached.
+    pub place: Place,
+    /// Attendees of one meeting, at most.
+    pub max_attendees: usize,
+}
+
+/// The time, ms since the epoch.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,1 +1,102 @@
-//! The HTTPS listener: API operations, browser signaling, the page.
+//! The HTTPS listener: API operations, browser signaling, the page; and the admin and health listeners.
+//!
+//! One host serves all: `/signal/…` is a WebSocket, `/join` and `/client-events` are the page's, `/`
+//! and `/meet/…` the page itself; everything else is the signed API or nothing.
+
+pub mod admin;
+pub mod api;
+mod body;
+mod client_events;
+pub mod health;
+mod join;
+mod page;
+mod serve;
+mod signal;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use call::admit::GuessLimiter;
+
+pub use serve::{Patience, serve, serve_plain, serve_unix};
+
+use crate::config::Limits;
+use crate::control::Control;
+
+/// What all requests share. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    control: Control,
+    guesses: Arc<Mutex<GuessLimiter>>,
+    page_policy: HeaderValue,
+    most_body: usize,
+}
+
+impl Shared {
+    /// What requests to this control plane share, within these limits.
+    #[must_use]
+    pub fn new(control: Control, limits: &Limits) -> Self {
+        let allowed = usize::try_from(limits.joins_per_minute).unwrap_or(usize::MAX);
+        Self {
+            guesses: Arc::new(Mutex::new(GuessLimiter::new(allowed, MINUTE, MOST_SOURCES))),
+            page_policy: page::content_security_policy(control.place.public.as_deref()),
+            most_body: limits.http_body,
+            control,
+        }
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, GuessLimiter> {
+        // Its state is whole even if a thread died holding it.
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything on the HTTPS listener. Serve it with [`serve()`], which tells it who asks.
+pub fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/signal/{meeting}", get(signal::answer))
+        .route("/join", post(join::answer))
+        .route(
+            "/client-events",
+            post(client_events::answer).options(client_events::preflight),
+        )
+        .method_not_allowed_fallback(everything_else)
+        .fallback(everything_else)
+        .with_state(shared)
+}
+
+/// The page's files for browsers, the API for everybody else.
+async fn everything_else(State(shared): State<Shared>, request: Request) -> Response {
+    let (parts, rest) = request.into_parts();
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    if header(header::AUTHORIZATION).is_none() {
+        let known = header(header::IF_NONE_MATCH);
+        if let Some(file) =
+            page::answer(&parts.method, parts.uri.path(), known, &shared.page_policy)
+        {
+            return file;
+        }
+    }
+    match body::read(rest, shared.most_body).await {
+        Ok(body) => api::answer(&shared.control, &parts, &body).await,
+        Err(error) => api::refuse(&shared.control, error),
+    }
+}
+
+/// The window in which wrong PINs are counted.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Sources whose wrong PINs are remembered at once.
+const MOST_SOURCES: usize = 10_000;

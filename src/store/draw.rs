@@ -48,6 +48,11 @@ pub(super) fn join_token() -> Result<Secret, StoreError> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(octets::<32>()?)))
 }
 
+/// Eight hexadecimal digits.
+pub(super) fn visitor_number() -> Result<String, StoreError> {
+    Ok(format!("{:08x}", u32::from_be_bytes(octets()?)))
+}
+
 /// Twelve digits, the first not 0.
 pub(super) fn account_id() -> Result<String, StoreError> {
     Ok((100_000_000_000 + below(900_000_000_000)?).to_string())

@@ -106,13 +106,12 @@ impl Store {
             .await
     }
 
-    /// A running meeting by PIN.
+    /// A meeting by PIN, ended ones too.
     ///
     /// # Errors
     /// The database.
     pub async fn meeting_by_pin(&self, pin: &str) -> Result<Option<Meeting>, StoreError> {
-        self.one("pin = $1 AND ended_ms IS NULL", pin.to_owned())
-            .await
+        self.one("pin = $1", pin.to_owned()).await
     }
 
     /// The newest running meetings of an account, newest first.
@@ -288,7 +287,15 @@ pub(super) mod tests {
         assert_eq!(first, again);
         assert!(store.end_meeting(&first.meeting_id, 3).await.unwrap());
         assert!(!store.end_meeting(&first.meeting_id, 4).await.unwrap());
-        assert_eq!(store.meeting_by_pin(&first.pin).await.unwrap(), None);
+        assert_eq!(
+            store
+                .meeting_by_pin(&first.pin)
+                .await
+                .unwrap()
+                .unwrap()
+                .ended_ms,
+            Some(3)
+        );
         let (new, _) = store.create_meeting(asked("t"), &[], 5).await.unwrap();
         assert_ne!(new.meeting_id, first.meeting_id);
         assert_eq!(

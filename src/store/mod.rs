@@ -132,6 +132,22 @@ impl Store {
         Ok(decided)
     }
 
+    /// Eight hexadecimal digits that tell visitors of one name apart.
+    ///
+    /// # Errors
+    /// No random octets.
+    pub fn visitor_number(&self) -> Result<String, StoreError> {
+        draw::visitor_number()
+    }
+
+    /// A token for a request that came without one.
+    ///
+    /// # Errors
+    /// No random octets.
+    pub fn request_token(&self) -> Result<String, StoreError> {
+        draw::uuid()
+    }
+
     /// Writes what is still in memory and lets go of the file.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -1,0 +1,150 @@
+//! Meetings: made, found, listed, ended.
+
+use call::meeting::{MeetingInfo, VideoMax};
+use serde_json::Value;
+use wire::plan::BridgeId;
+
+use super::attendees::Wanted;
+use super::{Caller, Control, Refusal, now_ms};
+use crate::store::{Attendee, Meeting, NewMeeting};
+
+impl Control {
+    /// Makes a meeting and its first attendees. The same request with the same token, repeated while the
+    /// meeting runs, finds what the first one made.
+    ///
+    /// # Errors
+    /// The token belongs to another request; attendees that may not be; the store.
+    pub async fn create_meeting(
+        &self,
+        asked: NewMeeting,
+        wanted: &[Wanted],
+    ) -> Result<(Meeting, Vec<Attendee>), Refusal> {
+        let attendees = wanted
+            .iter()
+            .map(|wanted| wanted.settle(&asked.features))
+            .collect::<Result<Vec<_>, _>>()?;
+        let digest = asked.request_digest.clone();
+        let (meeting, attendees) = self
+            .store
+            .create_meeting(asked, &attendees, now_ms())
+            .await?;
+        if meeting.asked.request_digest != digest {
+            return Err(Refusal::Conflict(
+                "ClientRequestToken was used for a meeting with other parameters".to_owned(),
+            ));
+        }
+        Ok((meeting, attendees))
+    }
+
+    /// A running meeting of the caller's account.
+    ///
+    /// # Errors
+    /// No such meeting; the store.
+    pub async fn get_meeting(&self, caller: &Caller, meeting_id: &str) -> Result<Meeting, Refusal> {
+        let found = self.store.meeting(meeting_id).await?;
+        found
+            .filter(|meeting| {
+                meeting.asked.account_id == caller.account_id && meeting.ended_ms.is_none()
+            })
+            .ok_or(Refusal::NotFound("the meeting"))
+    }
+
+    /// The newest running meetings of the caller's account.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn list_meetings(&self, caller: &Caller) -> Result<Vec<Meeting>, Refusal> {
+        Ok(self
+            .store
+            .running_meetings(&caller.account_id, MOST_LISTED)
+            .await?)
+    }
+
+    /// Ends a meeting for everybody in it.
+    ///
+    /// # Errors
+    /// No such meeting; the store; the node is going down.
+    pub async fn end_meeting(&self, caller: &Caller, meeting_id: &str) -> Result<(), Refusal> {
+        let meeting = self.get_meeting(caller, meeting_id).await?;
+        self.store
+            .end_meeting(&meeting.meeting_id, now_ms())
+            .await?;
+        self.desk
+            .end_meeting(meeting.meeting_id)
+            .await
+            .map_err(|gone| Refusal::Failed(gone.to_string()))
+    }
+
+    /// The meeting that has a PIN, for the exchange: what a phone dialled or keyed in.
+    pub async fn find_by_pin(&self, pin: &str) -> Option<MeetingInfo> {
+        match self.store.meeting_by_pin(pin).await {
+            Ok(found) => found
+                .filter(|meeting| meeting.ended_ms.is_none())
+                .map(|meeting| self.meeting_info(&meeting)),
+            Err(error) => {
+                tracing::error!(%error, "a meeting could not be looked up");
+                None
+            }
+        }
+    }
+
+    /// A meeting as the exchange knows it.
+    #[must_use]
+    pub fn meeting_info(&self, meeting: &Meeting) -> MeetingInfo {
+        let wish = meeting
+            .asked
+            .features
+            .pointer("/Attendee/MaxCount")
+            .and_then(Value::as_u64);
+        let wish = wish.and_then(|count| usize::try_from(count).ok());
+        MeetingInfo {
+            id: meeting.meeting_id.clone(),
+            pin: meeting.pin.clone(),
+            external_id: meeting.asked.external_meeting_id.clone(),
+            account_id: meeting.asked.account_id.clone(),
+            media_region: meeting.asked.media_region.clone(),
+            bridge: bridge(&meeting.meeting_id),
+            max_attendees: wish.unwrap_or(self.max_attendees).min(self.max_attendees),
+            video_max: video_max(&meeting.asked.features),
+        }
+    }
+}
+
+/// The largest camera video that a meeting's features allow.
+#[must_use]
+pub fn video_max(features: &Value) -> VideoMax {
+    match features
+        .pointer("/Video/MaxResolution")
+        .and_then(Value::as_str)
+    {
+        Some("None") => VideoMax::None,
+        Some("FHD") => VideoMax::Fhd,
+        _ => VideoMax::Hd,
+    }
+}
+
+/// The bridge of a meeting: the first half of its UUID, of which 60 bits are random.
+fn bridge(meeting_id: &str) -> BridgeId {
+    let half: String = meeting_id
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(16)
+        .collect();
+    BridgeId(u64::from_str_radix(&half, 16).unwrap_or_default())
+}
+
+/// Meetings in one list.
+const MOST_LISTED: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bridge_is_the_first_half_of_the_id() {
+        assert_eq!(
+            bridge("00112233-4455-4677-8899-aabbccddeeff"),
+            BridgeId(0x0011_2233_4455_4677)
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Why an operation was not done: one variant per kind of fault, whoever asked and by whatever way.
+
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// A refused operation.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// A field of the request breaks a rule.
+    #[error("{field}: {rule}")]
+    Invalid {
+        /// The field, as the request spells it; nested ones with dots.
+        field: String,
+        /// What it must be.
+        rule: String,
+    },
+    /// There is no such thing, or it belongs to another account.
+    #[error("{0} was not found")]
+    NotFound(&'static str),
+    /// The meeting was there and has ended.
+    #[error("the meeting has ended")]
+    Ended,
+    /// It does not go with what is there already.
+    #[error("{0}")]
+    Conflict(String),
+    /// It is valid, but this server does not do it.
+    #[error("{0}")]
+    NotOffered(String),
+    /// Too many tries.
+    #[error("too many tries; wait a minute")]
+    Throttled,
+    /// Ours: the store, or a node on its way down.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        // The caller learns that it failed; what failed is for our own log.
+        tracing::error!(%error, "the store failed");
+        Self::Failed("the request could not be carried out".to_owned())
+    }
+}

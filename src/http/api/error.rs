@@ -1,0 +1,76 @@
+//! Errors as API clients read them: a status, the exception's name in a header, code and text in the body.
+
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::sigv4::BadSignature;
+use crate::control::Refusal;
+
+/// An answer that is not the one asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ApiError {
+    /// The status.
+    pub status: StatusCode,
+    /// The exception's name; the body's `Code` is the same without `Exception`.
+    pub exception: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error of that status and name.
+    pub fn new(status: StatusCode, exception: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            exception,
+            message: message.into(),
+        }
+    }
+
+    /// A request that cannot be understood.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
+    }
+
+    /// The answer, with the request's id in header and body.
+    #[must_use]
+    pub fn into_response(self, request_id: &str) -> Response {
+        let code = self
+            .exception
+            .strip_suffix("Exception")
+            .unwrap_or(self.exception);
+        let body =
+            json!({"Code": code, "Message": self.message, "RequestId": request_id}).to_string();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.exception));
+        response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, exception) = match &refusal {
+            Refusal::Invalid { .. } => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
+            Refusal::Ended => (StatusCode::GONE, "NotFoundException"),
+            Refusal::Conflict(_) => (StatusCode::CONFLICT, "ConflictException"),
+            Refusal::NotOffered(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Refusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
+            Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailureException"),
+        };
+        Self::new(status, exception, refusal.to_string())
+    }
+}
+
+impl From<BadSignature> for ApiError {
+    fn from(bad: BadSignature) -> Self {
+        Self::new(StatusCode::FORBIDDEN, bad.exception(), bad.to_string())
+    }
+}
+
+/// The header by which clients find the exception's class.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");

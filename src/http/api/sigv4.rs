@@ -1,0 +1,720 @@
+//! AWS Signature Version 4, header form: whose request is this, and is it as they signed it?
+//!
+//! The signature covers method, path, query, the signed headers and a hash of the body, under a key
+//! derived from the secret for one day, region and service.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use axum::http::HeaderMap;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+/// A request as it came over the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path, percent-encoded as received.
+    pub path: &'a str,
+    /// The query, percent-encoded as received, without the question mark.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What a request says about its signature. Nothing of it is proved yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Whose secret to check with.
+    pub access_key_id: String,
+    /// `YYYYMMDD`.
+    date: String,
+    /// The region signed for.
+    region: String,
+    /// The service signed for.
+    service: String,
+    /// Lower-case names in the order given.
+    signed_headers: Vec<String>,
+    /// 64 hexadecimal digits.
+    signature: String,
+    /// `YYYYMMDDTHHMMSSZ` as given.
+    time: String,
+    /// The same in seconds since the epoch.
+    seconds: i64,
+}
+
+/// Why a request is not taken as signed. Every one is answered 403.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum BadSignature {
+    /// No signature at all.
+    #[error("Missing Authentication Token")]
+    Missing,
+    /// A part is missing or cannot be read.
+    #[error("{0}")]
+    Incomplete(String),
+    /// No usable access key of that id.
+    #[error("The security token included in the request is invalid.")]
+    UnknownKey,
+    /// It was signed for another service, day or protocol.
+    #[error("Credential should be scoped to {0}.")]
+    Scope(String),
+    /// It was signed too long ago, or in the future.
+    #[error("{0}")]
+    Time(String),
+    /// It does not fit the request, or was not made with the secret.
+    #[error(
+        "The request signature we calculated does not match the signature you provided. \
+         Check your AWS Secret Access Key and signing method."
+    )]
+    Mismatch,
+}
+
+impl BadSignature {
+    /// The name of the exception that clients see.
+    #[must_use]
+    pub fn exception(&self) -> &'static str {
+        match self {
+            Self::Missing => "MissingAuthenticationTokenException",
+            Self::Incomplete(_) => "IncompleteSignatureException",
+            Self::UnknownKey => "UnrecognizedClientException",
+            Self::Scope(_) | Self::Time(_) | Self::Mismatch => "InvalidSignatureException",
+        }
+    }
+}
+
+/// Seconds by which a client's clock may differ from ours.
+pub const MAX_SKEW: i64 = 300;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// Reads what a request says about its signature.
+///
+/// # Errors
+/// No signature, or one with parts missing.
+pub fn claim(headers: &HeaderMap) -> Result<Claim, BadSignature> {
+    let mut authorizations = headers.get_all("authorization").iter();
+    let authorization = authorizations.next().ok_or(BadSignature::Missing)?;
+    if authorizations.next().is_some() {
+        return Err(BadSignature::Incomplete(
+            "There is more than one Authorization header.".to_owned(),
+        ));
+    }
+    let authorization = authorization.to_str().map_err(|_| {
+        BadSignature::Incomplete("The Authorization header is not text.".to_owned())
+    })?;
+    let Some(parameters) = authorization
+        .strip_prefix(ALGORITHM)
+        .filter(|rest| rest.starts_with(' '))
+    else {
+        return Err(BadSignature::Missing);
+    };
+    let parameter = |name: &str| {
+        parameters
+            .split(',')
+            .filter_map(|part| part.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+            .ok_or_else(|| {
+                BadSignature::Incomplete(format!(
+                    "Authorization header requires '{name}' parameter."
+                ))
+            })
+    };
+    let credential: Vec<&str> = parameter("Credential")?.split('/').collect();
+    let [access_key_id, date, region, service, terminator] = credential.as_slice() else {
+        return Err(BadSignature::Incomplete(
+            "Credential must have the form <access key id>/<date>/<region>/<service>/aws4_request."
+                .to_owned(),
+        ));
+    };
+    let signed_headers: Vec<String> = parameter("SignedHeaders")?
+        .split(';')
+        .map(str::to_owned)
+        .collect();
+    let signature = parameter("Signature")?.to_owned();
+    let time = headers
+        .get("x-amz-date")
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| {
+            BadSignature::Incomplete("The request requires an 'X-Amz-Date' header.".to_owned())
+        })?
+        .to_owned();
+    let seconds = seconds(&time).ok_or_else(|| {
+        BadSignature::Incomplete("X-Amz-Date must have the form YYYYMMDD'T'HHMMSS'Z'.".to_owned())
+    })?;
+    if *terminator != "aws4_request" {
+        return Err(BadSignature::Scope(
+            "a valid terminator: 'aws4_request'".to_owned(),
+        ));
+    }
+    if region.is_empty() {
+        return Err(BadSignature::Scope("a region".to_owned()));
+    }
+    if !time.starts_with(date) || date.len() != 8 {
+        return Err(BadSignature::Scope("the date of X-Amz-Date".to_owned()));
+    }
+    Ok(Claim {
+        access_key_id: (*access_key_id).to_owned(),
+        date: (*date).to_owned(),
+        region: (*region).to_owned(),
+        service: (*service).to_owned(),
+        signed_headers,
+        signature,
+        time,
+        seconds,
+    })
+}
+
+impl Claim {
+    /// Checks that the request is as its holder of `secret` signed it, for `service`, about `now`
+    /// (seconds since the epoch).
+    ///
+    /// # Errors
+    /// The first thing wrong.
+    pub fn verify(
+        &self,
+        received: Received<'_>,
+        secret: &str,
+        service: &str,
+        now: i64,
+    ) -> Result<(), BadSignature> {
+        if self.service != service {
+            return Err(BadSignature::Scope(format!("correct service: '{service}'")));
+        }
+        self.check_time(now)?;
+        self.check_coverage(received.headers)?;
+        // A client may name the hash that it signed; then it must be this body's.
+        if let Some(named) = received.headers.get("x-amz-content-sha256")
+            && named
+                .as_bytes()
+                .ct_ne(body_hash(received.body).as_bytes())
+                .into()
+        {
+            return Err(BadSignature::Mismatch);
+        }
+        let to_sign = self.string_to_sign(received)?;
+        let signature = hex(&mac(&self.key(secret), &to_sign));
+        if signature.as_bytes().ct_eq(self.signature.as_bytes()).into() {
+            Ok(())
+        } else {
+            Err(BadSignature::Mismatch)
+        }
+    }
+
+    fn check_time(&self, now: i64) -> Result<(), BadSignature> {
+        let behind = now.saturating_sub(self.seconds);
+        let text = |words: &str| {
+            Err(BadSignature::Time(format!(
+                "Signature {words}: {} is more than {} minutes from our time",
+                self.time,
+                MAX_SKEW / 60
+            )))
+        };
+        match behind {
+            late if late > MAX_SKEW => text("expired"),
+            early if early < -MAX_SKEW => text("not yet current"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Headers that change what a request means must be signed.
+    fn check_coverage(&self, headers: &HeaderMap) -> Result<(), BadSignature> {
+        let needed = headers
+            .keys()
+            .map(|name| name.as_str())
+            .filter(|name| name.starts_with("x-amz-"));
+        for name in std::iter::once("host").chain(needed) {
+            if !self.signed_headers.iter().any(|signed| signed == name) {
+                return Err(BadSignature::Incomplete(format!(
+                    "'{name}' must be a signed header."
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn string_to_sign(&self, received: Received<'_>) -> Result<String, BadSignature> {
+        let canonical = self.canonical(received, &body_hash(received.body))?;
+        let scope = format!(
+            "{}/{}/{}/aws4_request",
+            self.date, self.region, self.service
+        );
+        let hashed = hex(digest(&SHA256, canonical.as_bytes()).as_ref());
+        Ok(format!("{ALGORITHM}\n{}\n{scope}\n{hashed}", self.time))
+    }
+
+    fn canonical(&self, received: Received<'_>, body: &str) -> Result<String, BadSignature> {
+        let mut text = format!(
+            "{}\n{}\n{}\n",
+            received.method,
+            canonical_path(received.path),
+            canonical_query(received.query)
+        );
+        for name in &self.signed_headers {
+            let mut values = Vec::new();
+            for value in received.headers.get_all(name.as_str()) {
+                // Bytes above 127 cannot be signed reliably; no client of ours sends them.
+                let value = value.to_str().map_err(|_| BadSignature::Mismatch)?;
+                values.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+            if values.is_empty() {
+                return Err(BadSignature::Incomplete(format!(
+                    "The signed header '{name}' is missing."
+                )));
+            }
+            text.push_str(name);
+            text.push(':');
+            text.push_str(&values.join(","));
+            text.push('\n');
+        }
+        text.push('\n');
+        text.push_str(&self.signed_headers.join(";"));
+        text.push('\n');
+        text.push_str(body);
+        Ok(text)
+    }
+
+    /// The key for one day, region and service.
+    fn key(&self, secret: &str) -> Vec<u8> {
+        let day = mac(format!("AWS4{secret}").as_bytes(), &self.date);
+        let region = mac(&day, &self.region);
+        let service = mac(&region, &self.service);
+        mac(&service, "aws4_request")
+    }
+}
+
+/// Encodes the received path once more: it was encoded to be sent, and is encoded again to be signed.
+/// Empty and dot segments are dropped.
+fn canonical_path(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let mut text = String::new();
+    for segment in &segments {
+        text.push('/');
+        encode(&mut text, segment.bytes());
+    }
+    if text.is_empty() || path.ends_with('/') {
+        text.push('/');
+    }
+    text
+}
+
+fn canonical_query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let again = |text: &str| {
+                let mut encoded = String::new();
+                encode(&mut encoded, decode(text));
+                encoded
+            };
+            (again(name), again(value))
+        })
+        .collect();
+    pairs.sort();
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    pairs.join("&")
+}
+
+/// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+fn encode(text: &mut String, bytes: impl IntoIterator<Item = u8>) {
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+}
+
+/// Undoes percent-encoding; what is no escape stays.
+pub(super) fn decode(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escape = (*byte == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match escape {
+            Some(escaped) => {
+                decoded.push(escaped);
+                at += 3;
+            }
+            None => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
+}
+
+fn body_hash(body: &[u8]) -> String {
+    hex(digest(&SHA256, body).as_ref())
+}
+
+fn seconds(time: &str) -> Option<i64> {
+    if time.len() != 16 {
+        return None;
+    }
+    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    Some(TimeZone::UTC.to_timestamp(time).ok()?.as_second())
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(HMAC_SHA256, key), text.as_bytes())
+        .as_ref()
+        .to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! The client's side, for tests of what lies behind the signature.
+
+    use axum::body::Body;
+    use axum::http::Request;
+
+    use super::{Claim, Received, hex, mac};
+    use crate::store::AccessKey;
+
+    /// A request as a client of `key` would send it at `now` (seconds since the epoch).
+    pub(crate) fn sign(
+        key: &AccessKey,
+        now: i64,
+        method: &str,
+        path_and_query: &str,
+        body: &str,
+    ) -> Request<Body> {
+        let time = jiff::Timestamp::from_second(now)
+            .unwrap()
+            .strftime("%Y%m%dT%H%M%SZ")
+            .to_string();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path_and_query)
+            .header("host", "localhost")
+            .header("x-amz-date", &time)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let claim = Claim {
+            access_key_id: key.access_key_id.clone(),
+            date: time[..8].to_owned(),
+            region: "us-east-1".to_owned(),
+            service: "chime".to_owned(),
+            signed_headers: vec!["host".to_owned(), "x-amz-date".to_owned()],
+            signature: String::new(),
+            time: time.clone(),
+            seconds: now,
+        };
+        let received = Received {
+            method,
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            headers: request.headers(),
+            body: body.as_bytes(),
+        };
+        let to_sign = claim.string_to_sign(received).unwrap();
+        let signature = hex(&mac(&claim.key(key.secret_access_key.expose()), &to_sign));
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{}/us-east-1/chime/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}",
+            key.access_key_id,
+            &time[..8],
+        );
+        request
+            .headers_mut()
+            .insert("authorization", authorization.parse().unwrap());
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    /// The published example credentials and time.
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    const NOW: i64 = 1_440_938_160; // 2015-08-30 12:36:00 UTC
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    fn authorization(service: &str, signed: &str, signature: &str) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/{service}/aws4_request, \
+             SignedHeaders={signed}, Signature={signature}"
+        )
+    }
+
+    fn check(
+        method: &str,
+        path: &str,
+        query: &str,
+        lines: &[(&str, &str)],
+        body: &str,
+        now: i64,
+    ) -> Result<(), BadSignature> {
+        let headers = headers(lines);
+        let received = Received {
+            method,
+            path,
+            query,
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let claim = claim(&headers)?;
+        let service = claim.service.clone();
+        claim.verify(received, SECRET, &service, now)
+    }
+
+    const VANILLA: &str = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+
+    fn vanilla(path: &str, signature: &str, now: i64) -> Result<(), BadSignature> {
+        let authorization = authorization("service", "host;x-amz-date", signature);
+        let lines = [
+            ("host", "example.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", authorization.as_str()),
+        ];
+        check("GET", path, "", &lines, "", now)
+    }
+
+    #[test]
+    fn the_suites_plain_get_verifies() {
+        vanilla("/", VANILLA, NOW).unwrap();
+    }
+
+    #[test]
+    fn the_suites_relative_paths_are_normalised() {
+        for path in ["/example/..", "//", "/./", "/example1/example2/../.."] {
+            vanilla(path, VANILLA, NOW).unwrap_or_else(|error| panic!("{path}: {error}"));
+        }
+    }
+
+    #[test]
+    fn the_suites_post_verifies() {
+        let authorization = authorization(
+            "service",
+            "host;x-amz-date",
+            "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+        );
+        let lines = [
+            ("host", "example.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", authorization.as_str()),
+        ];
+        check("POST", "/", "", &lines, "", NOW).unwrap();
+    }
+
+    #[test]
+    fn the_suites_unordered_query_verifies() {
+        let authorization = authorization(
+            "service",
+            "host;x-amz-date",
+            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+        );
+        let lines = [
+            ("host", "example.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", authorization.as_str()),
+        ];
+        check("GET", "/", "Param2=value2&Param1=value1", &lines, "", NOW).unwrap();
+    }
+
+    #[test]
+    fn the_manuals_example_verifies() {
+        let authorization = authorization(
+            "iam",
+            "content-type;host;x-amz-date",
+            "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+        );
+        let lines = [
+            (
+                "content-type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            ),
+            ("host", "iam.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", authorization.as_str()),
+        ];
+        check(
+            "GET",
+            "/",
+            "Action=ListUsers&Version=2010-05-08",
+            &lines,
+            "",
+            NOW,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn an_encoded_path_is_encoded_again() {
+        assert_eq!(
+            canonical_path("/phone-numbers/%2B1555"),
+            "/phone-numbers/%252B1555"
+        );
+        assert_eq!(canonical_path("/a/"), "/a/");
+        assert_eq!(canonical_path(""), "/");
+    }
+
+    #[test]
+    fn a_changed_method_path_body_or_signature_is_refused() {
+        let good = authorization("service", "host;x-amz-date", VANILLA);
+        let lines = [
+            ("host", "example.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", good.as_str()),
+        ];
+        for (method, path, query, body) in [
+            ("POST", "/", "", ""),
+            ("GET", "/a", "", ""),
+            ("GET", "/", "a=b", ""),
+            ("GET", "/", "", "x"),
+        ] {
+            assert_eq!(
+                check(method, path, query, &lines, body, NOW),
+                Err(BadSignature::Mismatch)
+            );
+        }
+        assert_eq!(
+            vanilla("/", &VANILLA.replace('5', "6"), NOW),
+            Err(BadSignature::Mismatch)
+        );
+        assert_eq!(vanilla("/", "", NOW), Err(BadSignature::Mismatch));
+    }
+
+    #[test]
+    fn a_signature_holds_five_minutes_in_both_directions() {
+        vanilla("/", VANILLA, NOW + MAX_SKEW).unwrap();
+        vanilla("/", VANILLA, NOW - MAX_SKEW).unwrap();
+        assert!(
+            matches!(vanilla("/", VANILLA, NOW + MAX_SKEW + 1), Err(BadSignature::Time(text)) if text.contains("expired"))
+        );
+        assert!(
+            matches!(vanilla("/", VANILLA, NOW - MAX_SKEW - 1), Err(BadSignature::Time(text)) if text.contains("not yet"))
+        );
+    }
+
+    #[test]
+    fn a_signature_for_another_service_is_refused() {
+        let authorization = authorization("s3", "host;x-amz-date", VANILLA);
+        let headers = headers(&[
+            ("host", "h"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("authorization", &authorization),
+        ]);
+        let received = Received {
+            method: "GET",
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: b"",
+        };
+        assert!(matches!(
+            claim(&headers)
+                .unwrap()
+                .verify(received, SECRET, "chime", NOW),
+            Err(BadSignature::Scope(_))
+        ));
+    }
+
+    #[test]
+    fn a_request_without_signature_says_so() {
+        assert_eq!(claim(&headers(&[])), Err(BadSignature::Missing));
+        assert_eq!(
+            claim(&headers(&[("authorization", "Bearer x")])),
+            Err(BadSignature::Missing)
+        );
+    }
+
+    #[test]
+    fn parts_that_are_missing_are_named() {
+        let missing = |lines: &[(&str, &str)]| match claim(&headers(lines)) {
+            Err(BadSignature::Incomplete(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        let date = ("x-amz-date", "20150830T123600Z");
+        assert!(
+            missing(&[
+                date,
+                ("authorization", "AWS4-HMAC-SHA256 SignedHeaders=host")
+            ])
+            .contains("'Credential'")
+        );
+        assert!(
+            missing(&[date, ("authorization", "AWS4-HMAC-SHA256 Credential=a/b")])
+                .contains("the form")
+        );
+        let full = authorization("service", "host", VANILLA);
+        assert!(missing(&[("authorization", full.as_str())]).contains("X-Amz-Date"));
+        assert!(
+            missing(&[
+                ("authorization", full.as_str()),
+                ("x-amz-date", "yesterday")
+            ])
+            .contains("the form")
+        );
+    }
+
+    #[test]
+    fn headers_that_matter_must_be_signed() {
+        let authorization = authorization("service", "host;x-amz-date", VANILLA);
+        let lines = [
+            ("host", "example.amazonaws.com"),
+            ("x-amz-date", "20150830T123600Z"),
+            ("x-amz-security-token", "t"),
+            ("authorization", authorization.as_str()),
+        ];
+        assert!(
+            matches!(check("GET", "/", "", &lines, "", NOW), Err(BadSignature::Incomplete(text)) if text.contains("x-amz-security-token"))
+        );
+    }
+
+    #[test]
+    fn broken_escapes_stay_as_they_are() {
+        assert_eq!(decode("%2B%zz%4"), b"+%zz%4");
+        assert_eq!(decode("%€"), "%€".as_bytes());
+    }
+}

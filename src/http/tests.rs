@@ -1,0 +1,438 @@
+//! Whole requests through the router, with the far end of the desk's channel in the test's hand.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use super::api::sigv4::testing::sign;
+use super::*;
+use crate::config::Config;
+use crate::control::{Place, now_ms};
+use crate::node::desk::{Handle, ToDesk};
+use crate::store::{AccessKey, Store};
+
+struct Server {
+    router: Router,
+    shared: Shared,
+    key: AccessKey,
+    desk: mpsc::Receiver<ToDesk>,
+    _data: tempfile::TempDir,
+}
+
+async fn server() -> Server {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let deployment = store.deployment(None, 1).await.unwrap();
+    let key = store
+        .first_administrator(&deployment.account_id, 1)
+        .await
+        .unwrap();
+    let (to_desk, desk) = mpsc::channel(16);
+    let control = Control {
+        store,
+        desk: Handle::new(to_desk),
+        deployment,
+        place: Place {
+            region: "us-east-1".to_owned(),
+            public: None,
+            https: "127.0.0.1:8443".to_owned(),
+            dial: "meet.example.org".to_owned(),
+            audio: "127.0.0.1:3478".to_owned(),
+        },
+        max_attendees: 250,
+    };
+    let mut limits = Config::defaults().unwrap().limits;
+    limits.joins_per_minute = 3;
+    let shared = Shared::new(control, &limits);
+    Server {
+        router: router(shared.clone()),
+        shared,
+        key,
+        desk,
+        _data: data,
+    }
+}
+
+impl Server {
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Value, axum::http::HeaderMap) {
+        let mut request = request;
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (
+            parts.status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            parts.headers,
+        )
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = sign(&self.key, now_ms() / 1000, method, path, &body);
+        let (status, json, headers) = self.send(request).await;
+        assert_eq!(
+            headers.contains_key("x-amzn-errortype"),
+            !status.is_success()
+        );
+        assert!(headers.contains_key("x-amzn-requestid"));
+        (status, json)
+    }
+
+    async fn meeting(&self) -> Value {
+        let (status, body) = self.call("POST", "/campanile/meetings", &json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
+    async fn join(&self, meeting: &str) -> (StatusCode, Value) {
+        let body = json!({"Meeting": meeting, "Name": "Ada"}).to_string();
+        let request = Request::post("/join")
+            .header("host", "h:1")
+            .body(Body::from(body))
+            .unwrap();
+        let (status, json, _) = self.send(request).await;
+        (status, json)
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {pointer} in {value}"))
+}
+
+#[tokio::test]
+async fn a_meeting_is_made_read_and_ended() {
+    let mut server = server().await;
+    let asked = json!({"ClientRequestToken": "abc", "MediaRegion": "us-east-1", "ExternalMeetingId": "stand-up",
+        "Attendees": [{"ExternalUserId": "ada"}]});
+    let (status, made) = server
+        .call("POST", "/meetings?operation=create-attendees", &asked)
+        .await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    let id = text(&made, "/Meeting/MeetingId").to_owned();
+    assert_eq!(
+        text(&made, "/Meeting/MediaPlacement/SignalingUrl"),
+        format!("wss://localhost/signal/{id}")
+    );
+    assert_eq!(
+        text(&made, "/Attendees/0/Capabilities/Video"),
+        "SendReceive"
+    );
+    let (_, again) = server
+        .call("POST", "/meetings?operation=create-attendees", &asked)
+        .await;
+    assert_eq!(made, again);
+    let (status, _) = server
+        .call("GET", &format!("/meetings/{id}"), &Value::Null)
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, body) = server
+        .call("DELETE", &format!("/meetings/{id}"), &Value::Null)
+        .await;
+    assert_eq!((status, body), (StatusCode::NO_CONTENT, Value::Null));
+    assert!(
+        matches!(server.desk.recv().await, Some(ToDesk::EndMeeting { meeting }) if meeting == id)
+    );
+    let (status, gone) = server
+        .call("GET", &format!("/meetings/{id}"), &Value::Null)
+        .await;
+    assert_eq!(
+        (status, text(&gone, "/Code")),
+        (StatusCode::NOT_FOUND, "NotFound")
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_another_request_is_a_conflict() {
+    let server = server().await;
+    let mut asked = json!({"ClientRequestToken": "abc", "MediaRegion": "us-east-1", "ExternalMeetingId": "one"});
+    server.call("POST", "/meetings", &asked).await;
+    asked["ExternalMeetingId"] = json!("other");
+    let (status, body) = server.call("POST", "/meetings", &asked).await;
+    assert_eq!(
+        (status, text(&body, "/Code")),
+        (StatusCode::CONFLICT, "Conflict")
+    );
+}
+
+#[tokio::test]
+async fn another_accounts_meeting_does_not_exist() {
+    let mut server = server().await;
+    let meeting = server.meeting().await;
+    server.key = server
+        .shared
+        .control
+        .store
+        .create_access_key("999999999999", "eve", 1)
+        .await
+        .unwrap();
+    let id = text(&meeting, "/MeetingId");
+    for (method, path) in [
+        ("GET", format!("/meetings/{id}")),
+        ("DELETE", format!("/meetings/{id}")),
+        ("GET", format!("/campanile/meetings/{id}")),
+    ] {
+        let (status, _) = server.call(method, &path, &Value::Null).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let (status, _) = server
+        .call(
+            "POST",
+            &format!("/meetings/{id}/attendees"),
+            &json!({"ExternalUserId": "eve"}),
+        )
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn strangers_are_refused_and_told_why() {
+    let server = server().await;
+    let code = |json: &Value| text(json, "/Code").to_owned();
+    let plain = Request::get("/meetings/x")
+        .header("host", "h")
+        .body(Body::empty())
+        .unwrap();
+    let (status, body, _) = server.send(plain).await;
+    assert_eq!(
+        (status, code(&body).as_str()),
+        (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
+    );
+
+    let mut unknown = server.key.clone();
+    unknown.access_key_id = "AKIAUNKNOWNUNKNOWNXX".to_owned();
+    let (status, body, _) = server
+        .send(sign(&unknown, now_ms() / 1000, "GET", "/meetings/x", ""))
+        .await;
+    assert_eq!(
+        (status, code(&body).as_str()),
+        (StatusCode::FORBIDDEN, "UnrecognizedClient")
+    );
+
+    let late = sign(&server.key, now_ms() / 1000 - 301, "GET", "/meetings/x", "");
+    let (status, body, _) = server.send(late).await;
+    assert_eq!(
+        (status, code(&body).as_str()),
+        (StatusCode::FORBIDDEN, "InvalidSignature")
+    );
+
+    let mut forged = sign(&server.key, now_ms() / 1000, "POST", "/meetings", "{}");
+    *forged.body_mut() = Body::from("{\"a\":1}");
+    let (status, body, _) = server.send(forged).await;
+    assert_eq!(
+        (status, code(&body).as_str()),
+        (StatusCode::FORBIDDEN, "InvalidSignature")
+    );
+
+    server
+        .shared
+        .control
+        .store
+        .revoke_access_key(&server.key.access_key_id, 2)
+        .await
+        .unwrap();
+    let revoked = sign(&server.key, now_ms() / 1000, "GET", "/meetings/x", "");
+    let (status, body, _) = server.send(revoked).await;
+    assert_eq!(
+        (status, code(&body).as_str()),
+        (StatusCode::FORBIDDEN, "UnrecognizedClient")
+    );
+}
+
+#[tokio::test]
+async fn bad_requests_get_typed_errors() {
+    let server = server().await;
+    let cases = [
+        (
+            "GET",
+            "/nowhere",
+            Value::Null,
+            StatusCode::NOT_FOUND,
+            "UnknownOperation",
+        ),
+        (
+            "GET",
+            "/meetings/x/attendees",
+            Value::Null,
+            StatusCode::NOT_IMPLEMENTED,
+            "UnsupportedOperation",
+        ),
+        (
+            "GET",
+            "/meetings/x",
+            Value::Null,
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+        ),
+        (
+            "POST",
+            "/meetings",
+            json!([1]),
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+        ),
+        (
+            "POST",
+            "/meetings",
+            json!({"ClientRequestToken": "ab"}),
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+        ),
+    ];
+    for (method, path, body, status, code) in cases {
+        let (said, json) = server.call(method, path, &body).await;
+        assert_eq!(
+            (said, text(&json, "/Code")),
+            (status, code),
+            "{method} {path}"
+        );
+    }
+    let unsigned = Request::get("/nowhere").body(Body::empty()).unwrap();
+    assert_eq!(server.send(unsigned).await.0, StatusCode::NOT_FOUND);
+    let large = "x".repeat((1 << 20) + 1);
+    let (status, body, _) = server
+        .send(sign(
+            &server.key,
+            now_ms() / 1000,
+            "POST",
+            "/meetings",
+            &large,
+        ))
+        .await;
+    assert_eq!(
+        (status, text(&body, "/Code")),
+        (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
+    );
+}
+
+#[tokio::test]
+async fn a_visitor_joins_by_pin_and_is_admitted_with_the_token() {
+    let server = server().await;
+    let meeting = server.meeting().await;
+    let (status, place) = server.join(text(&meeting, "/Pin")).await;
+    assert_eq!(status, StatusCode::OK, "{place}");
+    assert_eq!(
+        text(&place, "/DialIn/DialString"),
+        format!("{}@meet.example.org", text(&meeting, "/Pin"))
+    );
+    assert!(text(&place, "/JoinInfo/Attendee/ExternalUserId").ends_with("#Ada"));
+    let id = text(&meeting, "/MeetingId");
+    let token = text(&place, "/JoinInfo/Attendee/JoinToken");
+    let control = &server.shared.control;
+    let admitted = control.admit(id, token).await.unwrap();
+    assert_eq!(admitted.meeting.id, id);
+    assert!(!admitted.content);
+    assert!(
+        control
+            .admit(id, &format!("{token}#content"))
+            .await
+            .unwrap()
+            .content
+    );
+    assert_eq!(
+        control.admit(id, "wrong").await,
+        Err(call::admit::SignalRefusal::BadToken)
+    );
+    let other = server.meeting().await;
+    assert_eq!(
+        control.admit(text(&other, "/MeetingId"), token).await,
+        Err(call::admit::SignalRefusal::BadToken)
+    );
+    control.store.end_meeting(id, 5).await.unwrap();
+    assert_eq!(
+        control.admit(id, token).await,
+        Err(call::admit::SignalRefusal::MeetingEnded)
+    );
+    assert_eq!(
+        server.join(text(&meeting, "/Pin")).await.0,
+        StatusCode::GONE
+    );
+}
+
+#[tokio::test]
+async fn guessing_pins_is_soon_refused_even_for_the_right_one() {
+    let server = server().await;
+    let meeting = server.meeting().await;
+    for _ in 0..3 {
+        assert_eq!(server.join("1234567890").await.0, StatusCode::NOT_FOUND);
+    }
+    let (status, body) = server.join(text(&meeting, "/Pin")).await;
+    assert_eq!(
+        (status, text(&body, "/Code")),
+        (StatusCode::TOO_MANY_REQUESTS, "Throttling")
+    );
+}
+
+#[tokio::test]
+async fn client_events_need_a_join_token_and_answer_other_origins() {
+    let server = server().await;
+    let meeting = server.meeting().await;
+    let (_, place) = server.join(text(&meeting, "/Pin")).await;
+    let report = |token: &str| {
+        Request::post("/client-events")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(
+                r#"{"events":[{"payloads":[{"name":"meetingEnded"}]}]}"#,
+            ))
+            .unwrap()
+    };
+    let (status, _, headers) = server
+        .send(report(text(&place, "/JoinInfo/Attendee/JoinToken")))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers.get("access-control-allow-origin").unwrap(), "*");
+    assert_eq!(server.send(report("wrong")).await.0, StatusCode::FORBIDDEN);
+    let ask = Request::options("/client-events")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(server.send(ask).await.0, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn the_administrators_socket_makes_lists_and_ends_meetings() {
+    let mut server = server().await;
+    server.router = admin::router(server.shared.clone());
+    let post = Request::post("/meetings")
+        .body(Body::from(r#"{"ExternalMeetingId":"review"}"#))
+        .unwrap();
+    let (status, made, _) = server.send(post).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    assert_eq!(
+        text(&made, "/JoinUrl"),
+        format!("https://127.0.0.1:8443/meet/{}", text(&made, "/Pin"))
+    );
+    let list = || Request::get("/meetings").body(Body::empty()).unwrap();
+    let (_, listed, _) = server.send(list()).await;
+    assert_eq!(listed.pointer("/Meetings/0"), Some(&made));
+    let end = Request::delete(format!("/meetings/{}", text(&made, "/MeetingId")))
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(server.send(end).await.0, StatusCode::OK);
+    let (_, listed, _) = server.send(list()).await;
+    assert_eq!(listed, json!({"Meetings": []}));
+    let keys = Request::get("/keys").body(Body::empty()).unwrap();
+    let (_, keys, _) = server.send(keys).await;
+    assert_eq!(
+        text(&keys, "/AccessKeys/0/AccessKeyId"),
+        server.key.access_key_id
+    );
+    assert!(
+        !keys
+            .to_string()
+            .contains(server.key.secret_access_key.expose())
+    );
+}
