@@ -4,4 +4,7 @@
 mod support;
 
 mod baresip;
+mod boto3;
 mod ears;
+mod records;
+mod sipp;

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod baresip;
+pub(crate) mod page;
 pub(crate) mod peers;
 pub(crate) mod running;
 pub(crate) mod server;

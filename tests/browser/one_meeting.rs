@@ -1,0 +1,106 @@
+//! The whole of it: a room system, a keypad phone and two browsers in one meeting.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::baresip::{Baresip, Codec, Phone};
+use crate::support::page::Page;
+use crate::support::running::Running;
+use crate::support::server::{Server, campanile};
+use crate::support::sound::Sound;
+
+const ADA: f64 = 500.0;
+const BOB: f64 = 820.0;
+const ROOM: f64 = 1270.0;
+const PHONE: f64 = 1930.0;
+
+/// `campanile call` by way of the spoken prompt: it keys the meeting id in, plays its tone and records.
+fn keypad_phone(server: &Server, pin: &str) -> (Running, std::path::PathBuf) {
+    let folder = server.scratch("keypad");
+    let (tone, heard) = (folder.join("tone.wav"), folder.join("heard.wav"));
+    Sound::tone(48_000, PHONE, 60.0, -12.0).write(&tone);
+    let mut command: Command = campanile();
+    command
+        .args([
+            "call",
+            &format!("sip:u@{}", server.sip_tls()),
+            "--insecure",
+            "--codec",
+            "pcmu",
+            "--json",
+        ])
+        .args(["--dtmf", &format!("{pin}#"), "--duration", "30s"])
+        .arg("--play")
+        .arg(&tone)
+        .arg("--record")
+        .arg(&heard);
+    (
+        Running::start("campanile call", &mut command, &folder.join("log")),
+        heard,
+    )
+}
+
+#[test]
+fn everybody_hears_everybody_and_the_browsers_see_each_other() {
+    let server = Server::start(&[]);
+    let meeting = server.meeting_create();
+    let Some(mut room) = Baresip::start(
+        &server.scratch("room"),
+        Phone::new("room", ROOM, Codec::Opus),
+    ) else {
+        return;
+    };
+    let Some(mut ada) = Page::open(&server.scratch("Ada"), "Ada", ADA) else {
+        return;
+    };
+    let Some(mut bob) = Page::open(&server.scratch("Bob"), "Bob", BOB) else {
+        return;
+    };
+    ada.join_well(&meeting.join_url, true);
+    bob.join_well(&meeting.join_url, true);
+    room.dial(&format!(
+        "sip:{}@{};transport=tls",
+        meeting.pin,
+        server.sip_tls()
+    ));
+    let (mut keypad, keypad_heard) = keypad_phone(&server, &meeting.pin);
+
+    ada.wait_for_moving_picture("Bob");
+    bob.wait_for_moving_picture("Ada");
+    // The keypad phone is through the prompt when the browsers see four parties.
+    crate::support::wait_for(
+        "four parties in the roster",
+        Duration::from_secs(30),
+        || (ada.people().len() == 4).then_some(()),
+    );
+    let all = [ADA, BOB, ROOM, PHONE];
+    for (page, own) in [(&mut ada, ADA), (&mut bob, BOB)] {
+        for heard in page.hear(&all, 5.0) {
+            if heard.hz == own {
+                assert!(heard.share < 0.05, "heard itself: {heard:?}");
+            } else {
+                assert!(heard.share > 0.5, "did not hear {heard:?}");
+            }
+        }
+    }
+    ada.screenshot(&std::env::temp_dir().join("campanile-one-meeting.png"));
+
+    room.hang_up();
+    let status = keypad.wait(Duration::from_secs(60));
+    assert!(status.success(), "{}", keypad.output());
+    for (name, sound, own) in [
+        ("room", room.heard(), ROOM),
+        ("keypad", Sound::read(&keypad_heard), PHONE),
+    ] {
+        for tone in all {
+            let level = sound.tone_dbfs(tone);
+            assert_eq!(
+                sound.has_tone(tone),
+                tone != own,
+                "{name} hearing {tone} Hz at {level:.1} dB"
+            );
+        }
+    }
+    assert_eq!(ada.leave().ended.as_deref(), Some("left"));
+    bob.wait_until_gone("Ada");
+}

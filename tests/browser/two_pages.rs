@@ -1,0 +1,102 @@
+//! Two people with browsers.
+
+use crate::support::page::Page;
+use crate::support::server::Server;
+
+const ADA: f64 = 500.0;
+const BOB: f64 = 820.0;
+
+fn two(server: &Server, camera: bool) -> Option<(Page, Page)> {
+    let url = server.meeting_create().join_url;
+    let mut ada = Page::open(&server.scratch("Ada"), "Ada", ADA)?;
+    let mut bob = Page::open(&server.scratch("Bob"), "Bob", BOB)?;
+    ada.join_well(&url, camera);
+    bob.join_well(&url, camera);
+    Some((ada, bob))
+}
+
+#[test]
+fn they_hear_each_other_and_not_themselves() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    for (page, own, other) in [(&mut ada, ADA, BOB), (&mut bob, BOB, ADA)] {
+        let heard = page.hear(&[own, other], 5.0);
+        assert!(heard[0].share < 0.05, "heard itself: {heard:?}");
+        assert!(heard[1].share > 0.5, "did not hear the other: {heard:?}");
+    }
+}
+
+#[test]
+fn they_see_each_other_move() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, true) else {
+        return;
+    };
+    let of_bob = ada.wait_for_moving_picture("Bob");
+    let of_ada = bob.wait_for_moving_picture("Ada");
+    assert!(
+        of_bob.width >= 160 && of_ada.width >= 160,
+        "{of_bob:?} {of_ada:?}"
+    );
+    let picture = std::env::temp_dir().join("campanile-two-pages.png");
+    ada.screenshot(&picture);
+    // A camera that goes off takes its picture away, and nobody else's.
+    bob.press("camera");
+    ada.wait_for_person("Bob", "present without a camera", |person| !person.is_self);
+    bob.wait_for_moving_picture("Ada");
+}
+
+#[test]
+fn muting_is_seen_and_silences() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    bob.press("mute");
+    ada.wait_for_person("Bob", "muted", |person| person.muted);
+    let heard = ada.hear(&[BOB], 3.0);
+    assert!(heard[0].share < 0.2, "heard a muted person: {heard:?}");
+    bob.press("mute");
+    ada.wait_for_person("Bob", "no longer muted", |person| !person.muted);
+    let heard = ada.hear(&[BOB], 3.0);
+    assert!(heard[0].share > 0.5, "still silent: {heard:?}");
+}
+
+#[test]
+fn who_speaks_is_marked() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    ada.press("mute");
+    bob.wait_for_person("Ada", "muted", |person| person.muted);
+    ada.wait_for_person("Bob", "speaking", |person| {
+        person.speaking && person.active_speaker
+    });
+}
+
+#[test]
+fn a_message_arrives_once() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    ada.chat("the bells ring at noon");
+    bob.wait_for_chat("Ada", "the bells ring at noon");
+    bob.chat("so they do");
+    ada.wait_for_chat("Bob", "so they do");
+}
+
+#[test]
+fn leaving_is_seen() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    ada.wait_for_person("Bob", "there", |_| true);
+    bob.wait_for_person("Ada", "there", |_| true);
+    assert_eq!(bob.leave().ended.as_deref(), Some("left"));
+    ada.wait_until_gone("Bob");
+}
