@@ -6,5 +6,17 @@
 //! [`Output::Ended`] comes once, whoever ends it.
 
 mod border;
+mod caller;
+mod dialled;
+mod line;
+mod phones;
+mod replies;
 
 pub use border::{Arrival, Config, Dialled, Input, Output, SrtpPolicies};
+pub use caller::{Caller, CallerInput, CallerOutput, Dial};
+pub use phones::Phones;
+
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;

@@ -12,4 +12,5 @@ mod timer;
 
 pub use flow::{Flow, FlowId, Transport};
 pub use layer::{ClientId, Failure, Output, ServerId, Transactions};
+pub(crate) use timer::Schedule;
 pub use timer::{GIVE_UP, T1, T2, T4};

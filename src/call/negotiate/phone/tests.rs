@@ -1,0 +1,1 @@
+//! What is agreed to, case by case.

@@ -1,0 +1,132 @@
+//! Responses and the header fields that everything we send carries.
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use std::net::{IpAddr, SocketAddr};
+
+use wire::sip::{Host, Message, Name, Uri, Via};
+
+use crate::ending::Ending;
+use crate::transaction::{Flow, Transport};
+
+/// The methods that we serve, as `Allow` lists them.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// The only body that we read.
+pub(super) const SDP: &str = "application/sdp";
+
+/// Seconds after which a caller may try again when we are full or going down.
+pub(super) const RETRY_AFTER: u32 = 5;
+
+/// How we present ourselves, and where fresh tags and branches come from.
+pub(super) struct Manners {
+    pub(super) server_name: String,
+    pub(super) contact: Option<IpAddr>,
+    pub(super) domain: Option<Host>,
+    pub(super) random: StdRng,
+}
+
+impl Manners {
+    /// A tag, branch suffix or Call-ID: 80 bits in letters and digits.
+    pub(super) fn fresh(&mut self) -> String {
+        const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        (0..16)
+            .filter_map(|_| DIGITS.get(self.random.random_range(0..DIGITS.len())))
+            .map(|&byte| char::from(byte))
+            .collect()
+    }
+
+    /// A response; every final one has our tag in To (RFC 3261 §8.2.6.2).
+    pub(super) fn reply(&self, request: &Message, status: u16, tag: &str) -> Message {
+        let mut response = Message::response_to(request, status, phrase(status));
+        if status != 100 {
+            // Without a readable To there is nothing to tag; the reader refuses such requests.
+            let _ = response.tag_to(tag);
+        }
+        response.headers.push(Name::Server, &self.server_name);
+        response
+    }
+
+    /// The refusal of an INVITE that this ending stands for.
+    pub(super) fn refusal(&self, request: &Message, ending: &Ending, tag: &str) -> Message {
+        let status = ending.refusal_status();
+        let mut response = self.reply(request, status, tag);
+        if let Some(reason) = ending.reason_header() {
+            response.headers.push(Name::Reason, reason);
+        }
+        self.complete_failure(&mut response, status);
+        response
+    }
+
+    /// The header fields that a failure status asks for.
+    pub(super) fn complete_failure(&self, response: &mut Message, status: u16) {
+        match status {
+            405 => response.headers.push(Name::Allow, ALLOW),
+            415 => response.headers.push(Name::Accept, SDP),
+            503 => response.headers.push(Name::RetryAfter, RETRY_AFTER),
+            _ => {}
+        }
+    }
+
+    /// Adds what says where we are and what we can (RFC 3261 §13.3.1.4).
+    pub(super) fn add_contact(&self, message: &mut Message, flow: Flow) {
+        message
+            .headers
+            .push(Name::Contact, format!("<{}>", self.contact_uri(flow)));
+        message.headers.push(Name::Allow, ALLOW);
+        message.headers.push(Name::Supported, "");
+    }
+
+    /// Our Contact on a flow: one that leads back to the listener.
+    pub(super) fn contact_uri(&self, flow: Flow) -> Uri {
+        let host = match (self.contact, &self.domain) {
+            (Some(ip), _) => Host::from(ip),
+            (None, Some(domain)) if flow.local.ip().is_unspecified() => domain.clone(),
+            (None, _) => Host::from(flow.local.ip().to_canonical()),
+        };
+        let mut uri = Uri::sip(None, host, Some(flow.local.port()));
+        if flow.transport != Transport::Udp {
+            uri.params.set("transport", Some(flow.transport.uri_name()));
+        }
+        uri
+    }
+
+    /// A Via for a request of ours, with a fresh branch.
+    pub(super) fn via(&mut self, flow: Flow) -> Via {
+        let branch = format!("z9hG4bK{}", self.fresh());
+        let ip = self.contact.unwrap_or(flow.local.ip().to_canonical());
+        let sent_by = SocketAddr::new(ip, flow.local.port());
+        Via::new(flow.transport.via_name(), sent_by, &branch)
+    }
+}
+
+/// The default reason phrases (RFC 3261 §21) of the statuses that we send.
+pub(super) fn phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Trying",
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        491 => "Request Pending",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        _ => "Failure",
+    }
+}

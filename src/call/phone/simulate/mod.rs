@@ -1,0 +1,442 @@
+//! A caller and the phones of a node, joined in virtual time by a network that delays and loses.
+
+mod calls;
+mod races;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use wire::plan::{LegId, LegPlan, LocalMedia, MediaCommand, MediaEvent};
+use wire::sip::{Host, Message, Method, Uri};
+
+use super::{
+    Arrival, Caller, CallerInput, CallerOutput, Config, Dial, Input, Output, Phones, SrtpPolicies,
+};
+use crate::ending::{Cause, Ending};
+use crate::negotiate::phone::{Rules, SrtpPolicy};
+use crate::note::{Note, TransactionId};
+use crate::transaction::{Flow, FlowId, Transport};
+
+/// Which side sent a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    Caller,
+    Phones,
+}
+
+/// What happens at a certain time besides messages.
+#[derive(Debug)]
+enum Event {
+    Message {
+        to: Side,
+        bytes: Vec<u8>,
+    },
+    CallerMedia(MediaEvent),
+    PhonesMedia(MediaEvent),
+    Phones(Input),
+    Caller(CallerInput),
+    /// A message that the test wrote, into the caller's dialog.
+    FromCallersPhone(Box<Message>),
+}
+
+/// What the node does with a call that arrives.
+#[derive(Clone, Debug)]
+pub(super) enum Decision {
+    Accept,
+    Refuse(Cause),
+    Wait,
+}
+
+/// Drops messages by script: gets the sender, the message and how many like it (same start) went before.
+pub(super) type Loss = Box<dyn FnMut(Side, &Message, usize) -> bool>;
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) caller: Caller,
+    pub(super) phones: Phones,
+    transport: Transport,
+    events: BTreeMap<(Instant, u64), Event>,
+    next_event: u64,
+    random: StdRng,
+    /// Percent of messages lost at random.
+    pub(super) loss_percent: u32,
+    pub(super) loss: Loss,
+    sent: BTreeMap<String, usize>,
+    pub(super) decision: Decision,
+    /// `caller INVITE`, `phones 200 INVITE` …, in the order of sending, lost ones too.
+    pub(super) ladder: Vec<String>,
+    pub(super) messages: Vec<(Side, Message)>,
+    pub(super) arrived: Vec<Arrival>,
+    pub(super) answered_by_phones: usize,
+    pub(super) answered: Option<Box<LegPlan>>,
+    pub(super) progress: Vec<u16>,
+    pub(super) caller_ended: Vec<Ending>,
+    pub(super) phones_ended: Vec<Ending>,
+    pub(super) notes: Vec<Note>,
+    pub(super) phones_plans: Vec<LegPlan>,
+    pub(super) caller_plans: Vec<LegPlan>,
+    pub(super) closed_legs: Vec<LegId>,
+}
+
+pub(super) fn dial(transport: Transport, srtp: SrtpPolicy) -> Dial {
+    Dial {
+        target: Uri::parse("sip:1234567890@meet.example.com").unwrap(),
+        from: Uri::parse("sip:ann@example.com").unwrap(),
+        flow: flow_of(Side::Caller, transport),
+        contact: None,
+        user_agent: "test".to_owned(),
+        rules: Rules::default(),
+        srtp,
+        leg: LegId(1),
+        patience: Duration::from_secs(60),
+    }
+}
+
+pub(super) fn config() -> Config {
+    Config {
+        domains: vec![Host::read("meet.example.com").unwrap()],
+        srtp: SrtpPolicies {
+            udp: SrtpPolicy::Prefer,
+            tcp: SrtpPolicy::Prefer,
+            tls: SrtpPolicy::Require,
+        },
+        ..Config::default()
+    }
+}
+
+pub(super) fn flow_of(side: Side, transport: Transport) -> Flow {
+    let caller: SocketAddr = "192.0.2.1:5070".parse().unwrap();
+    let server: SocketAddr = "192.0.2.9:5060".parse().unwrap();
+    let (id, local, peer) = match side {
+        Side::Caller => (1, caller, server),
+        Side::Phones => (7, server, caller),
+    };
+    Flow {
+        id: FlowId(id),
+        transport,
+        local,
+        peer,
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u8, transport: Transport, srtp: SrtpPolicy) -> Self {
+        Self::with(seed, transport, dial(transport, srtp), config())
+    }
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "an Instant has to come from somewhere; only differences count"
+    )]
+    pub(super) fn with(seed: u8, transport: Transport, dial: Dial, config: Config) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            now,
+            caller: Caller::new(now, dial, [seed; 32]),
+            phones: Phones::new(config, [seed ^ 0xff; 32]),
+            transport,
+            events: BTreeMap::new(),
+            next_event: 0,
+            random: StdRng::from_seed([seed; 32]),
+            loss_percent: 0,
+            loss: Box::new(|_, _, _| false),
+            sent: BTreeMap::new(),
+            decision: Decision::Accept,
+            ladder: Vec::new(),
+            messages: Vec::new(),
+            arrived: Vec::new(),
+            answered_by_phones: 0,
+            answered: None,
+            progress: Vec::new(),
+            caller_ended: Vec::new(),
+            phones_ended: Vec::new(),
+            notes: Vec::new(),
+            phones_plans: Vec::new(),
+            caller_plans: Vec::new(),
+            closed_legs: Vec::new(),
+        };
+        world.drain();
+        world
+    }
+
+    /// Lets virtual time pass.
+    pub(super) fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        let mut turns = 0;
+        loop {
+            turns += 1;
+            assert!(turns < 100_000, "the machines keep each other busy");
+            let next = [
+                self.events.keys().next().map(|&(at, _)| at),
+                self.caller.next_timeout(),
+                self.phones.next_timeout(),
+            ]
+            .into_iter()
+            .flatten()
+            .min();
+            let Some(at) = next.filter(|&at| at <= end) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            let due = self
+                .events
+                .first_key_value()
+                .filter(|((at, _), _)| *at <= self.now)
+                .map(|(&key, _)| key);
+            if let Some(event) = due.and_then(|key| self.events.remove(&key)) {
+                self.happen(event);
+            } else {
+                self.caller.timeout(self.now);
+                self.phones.timeout(self.now);
+            }
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    pub(super) fn run_ms(&mut self, ms: u64) {
+        self.run(Duration::from_millis(ms));
+    }
+
+    pub(super) fn caller_hangs_up(&mut self) {
+        self.at(
+            Duration::ZERO,
+            Event::Caller(CallerInput::HangUp {
+                ending: Ending::new(Cause::WeHungUp),
+            }),
+        );
+    }
+
+    pub(super) fn phones_hang_up(&mut self, cause: Cause) {
+        let call = self.arrived.last().unwrap().call;
+        self.at(
+            Duration::ZERO,
+            Event::Phones(Input::HangUp {
+                call,
+                ending: Ending::new(cause),
+            }),
+        );
+    }
+
+    pub(super) fn accept_now(&mut self, call: TransactionId) {
+        self.at(Duration::ZERO, Event::Phones(Input::Accept { call }));
+    }
+
+    pub(super) fn tell_phones(&mut self, input: Input) {
+        self.at(Duration::ZERO, Event::Phones(input));
+    }
+
+    /// Sends a request of the caller's device past its machine.
+    pub(super) fn inject(&mut self, message: Message) {
+        self.at(Duration::ZERO, Event::FromCallersPhone(Box::new(message)));
+    }
+
+    /// Every call, transaction, timer and map entry is gone on both sides.
+    pub(super) fn assert_nothing_left(&mut self) {
+        self.run(Duration::from_secs(120));
+        assert!(
+            self.caller.is_done(),
+            "the caller still waits: {:?}",
+            self.ladder
+        );
+        assert_eq!(self.caller.held(), 0, "transactions of the caller");
+        assert_eq!(self.phones.held(), 0, "{:?}", self.ladder);
+        assert_eq!(self.phones.active(), 0);
+        assert_eq!(self.phones.next_timeout(), None);
+        assert_eq!(self.caller.next_timeout(), None);
+        assert!(self.events.is_empty());
+        let started = self.count_notes(|note| matches!(note, Note::CallStarted(_)));
+        let ended = self.count_notes(|note| matches!(note, Note::CallEnded { .. }));
+        assert_eq!(started, ended, "every call that began has exactly one end");
+    }
+
+    pub(super) fn count(&self, line: &str) -> usize {
+        self.ladder.iter().filter(|sent| *sent == line).count()
+    }
+
+    pub(super) fn count_notes(&self, test: impl Fn(&Note) -> bool) -> usize {
+        self.notes.iter().filter(|note| test(note)).count()
+    }
+
+    /// The latest message of that kind that a side sent.
+    pub(super) fn last(&self, side: Side, line: &str) -> &Message {
+        self.messages
+            .iter()
+            .rev()
+            .find(|(from, message)| *from == side && start_of(message) == line)
+            .map(|(_, message)| message)
+            .unwrap()
+    }
+
+    fn at(&mut self, after: Duration, event: Event) {
+        self.next_event += 1;
+        self.events
+            .insert((self.now + after, self.next_event), event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Message { to, bytes } => {
+                let flow = flow_of(to, self.transport);
+                let message = Message::parse(&bytes);
+                match to {
+                    Side::Caller => self.caller.handle(
+                        self.now,
+                        CallerInput::Sip {
+                            flow,
+                            message,
+                            bytes,
+                        },
+                    ),
+                    Side::Phones => self.phones.handle(
+                        self.now,
+                        Input::Sip {
+                            flow,
+                            message,
+                            bytes,
+                        },
+                    ),
+                }
+            }
+            Event::CallerMedia(event) => {
+                self.caller.handle(self.now, CallerInput::Media(event));
+            }
+            Event::PhonesMedia(event) => self.phones.handle(self.now, Input::Media(event)),
+            Event::Phones(input) => self.phones.handle(self.now, input),
+            Event::Caller(input) => self.caller.handle(self.now, input),
+            Event::FromCallersPhone(message) => self.transmit(Side::Caller, &message.to_bytes()),
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.caller.poll() {
+            match output {
+                CallerOutput::Sip { message, .. } => self.transmit(Side::Caller, &message),
+                CallerOutput::Media(command) => {
+                    if let MediaCommand::Configure { plan, .. } = &command {
+                        self.caller_plans.push((**plan).clone());
+                    }
+                    if let Some(event) = media(&command, 20_000) {
+                        self.at(Duration::from_millis(1), Event::CallerMedia(event));
+                    }
+                }
+                CallerOutput::Progress { status, .. } => self.progress.push(status),
+                CallerOutput::Answered { plan } => self.answered = Some(plan),
+                CallerOutput::Ended(ending) => self.caller_ended.push(ending),
+                CallerOutput::Note(note) => self.notes.push(note),
+            }
+        }
+        while let Some(output) = self.phones.poll() {
+            match output {
+                Output::Sip { message, .. } => self.transmit(Side::Phones, &message),
+                Output::Media(command) => {
+                    match &command {
+                        MediaCommand::Configure { plan, .. } => {
+                            self.phones_plans.push((**plan).clone());
+                        }
+                        MediaCommand::Close { leg } => self.closed_legs.push(*leg),
+                        _ => {}
+                    }
+                    if let Some(event) = media(&command, 10_000) {
+                        self.at(Duration::from_millis(1), Event::PhonesMedia(event));
+                    }
+                }
+                Output::Arrived(arrival) => {
+                    let call = arrival.call;
+                    self.arrived.push(arrival);
+                    let decision = match self.decision.clone() {
+                        Decision::Accept => Input::Accept { call },
+                        Decision::Refuse(cause) => Input::Refuse {
+                            call,
+                            ending: Ending::new(cause),
+                        },
+                        Decision::Wait => continue,
+                    };
+                    self.at(Duration::from_millis(5), Event::Phones(decision));
+                }
+                Output::Answered { .. } => self.answered_by_phones += 1,
+                Output::Ended { ending, .. } => self.phones_ended.push(ending),
+                Output::Note(note) => self.notes.push(note),
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: Side, bytes: &[u8]) {
+        let message = Message::parse(bytes).unwrap();
+        let line = format!(
+            "{} {}",
+            match from {
+                Side::Caller => "caller",
+                Side::Phones => "phones",
+            },
+            start_of(&message)
+        );
+        let before = self.sent.entry(line.clone()).or_default();
+        let nth = *before;
+        *before += 1;
+        self.ladder.push(line);
+        let lost = (self.loss)(from, &message, nth)
+            || self.random.random_range(0..100) < self.loss_percent;
+        self.messages.push((from, message));
+        if lost {
+            return;
+        }
+        let delay = match self.transport {
+            Transport::Udp => self.random.random_range(5..40),
+            // A stream keeps its order.
+            Transport::Tcp | Transport::Tls => 10,
+        };
+        let to = match from {
+            Side::Caller => Side::Phones,
+            Side::Phones => Side::Caller,
+        };
+        self.at(
+            Duration::from_millis(delay),
+            Event::Message {
+                to,
+                bytes: bytes.to_vec(),
+            },
+        );
+    }
+}
+
+/// `INVITE`, `200 INVITE`: what a message is, in short.
+pub(super) fn start_of(message: &Message) -> String {
+    let cseq = message.headers.cseq().unwrap();
+    match message.status() {
+        Some(status) => format!("{status} {}", cseq.method),
+        None => message
+            .method()
+            .map_or_else(String::new, |method: &Method| method.to_string()),
+    }
+}
+
+/// What a shard answers to a command.
+pub(super) fn media(command: &MediaCommand, port: u16) -> Option<MediaEvent> {
+    match command {
+        MediaCommand::Reserve { leg, .. } => {
+            let port = port + u16::try_from(leg.0).unwrap() * 2;
+            Some(MediaEvent::Ready {
+                leg: *leg,
+                local: local_media(port),
+            })
+        }
+        MediaCommand::Close { leg } => Some(MediaEvent::Closed { leg: *leg }),
+        _ => None,
+    }
+}
+
+pub(super) fn local_media(port: u16) -> LocalMedia {
+    LocalMedia {
+        rtp: SocketAddr::new("203.0.113.5".parse().unwrap(), port),
+        rtcp: Some(SocketAddr::new("203.0.113.5".parse().unwrap(), port + 1)),
+        candidates: Vec::new(),
+        ice: None,
+        fingerprint: None,
+        audio_ssrc: 77,
+        cname: "c".to_owned(),
+    }
+}

@@ -1,0 +1,1 @@
+//! Single messages and what they are answered.
