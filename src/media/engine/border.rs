@@ -1,15 +1,10 @@
-//! The values with which the node makes an engine, gives it sockets and hears from it.
+//! The values with which the node makes an engine and gives it sockets.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use wire::plan::{LegId, MediaEvent};
-
-use crate::measure::Sample;
-
-/// A socket of the node, numbered by the node.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SocketId(pub u32);
+use crate::guard::dtls::Identity;
+use crate::send::outbox::SocketId;
 
 /// What an engine needs to know when it is made.
 #[derive(Debug)]
@@ -19,6 +14,8 @@ pub struct Config {
     /// Seed of everything random: SSRCs, ICE credentials, CNAMEs, first sequence numbers. Must be
     /// unpredictable in service; fixed in tests.
     pub seed: [u8; 32],
+    /// Our DTLS certificate.
+    pub identity: Identity,
     /// A leg whose agreement lets us receive is lost after this long without a packet.
     pub media_timeout: Duration,
     /// How many speakers a bridge mixes.
@@ -47,26 +44,5 @@ pub enum LegSockets {
         shared: SocketId,
         /// Every advertised address of it; the first stands in the `c=` line.
         candidates: Vec<SocketAddr>,
-    },
-}
-
-/// What an engine tells the node.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Event {
-    /// For `call`.
-    Media(MediaEvent),
-    /// For the records.
-    Sample(Box<Sample>),
-    /// Decoded audio of a tapped leg, 20 ms at 48 kHz mono, once per tick while the leg receives.
-    Heard {
-        /// The leg.
-        leg: LegId,
-        /// 960 samples.
-        samples_48k: Vec<i16>,
-    },
-    /// A closed leg's own sockets, which the node may close; follows the leg's `Closed`. Never the shared one.
-    SocketsFree {
-        /// The sockets.
-        sockets: Vec<SocketId>,
     },
 }

@@ -1,7 +1,8 @@
-//! Figures of a leg: counters, round-trip time, the E-model, samples.
+//! Figures of a leg: counters, round-trip time, the E-model, samples; and the ledger of every packet.
 
 mod clock;
 pub mod emodel;
+pub mod ledger;
 pub mod reported;
 pub mod sample;
 

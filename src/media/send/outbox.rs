@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 
-use crate::engine::SocketId;
+/// A socket of the node, numbered by the node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SocketId(pub u32);
 
 /// Datagrams waiting for the node, in the order in which they were made.
 #[derive(Debug)]

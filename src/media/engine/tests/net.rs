@@ -1,0 +1,326 @@
+//! The network in memory: engines, foreign parties, and the datagrams between them.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use wire::plan::{
+    AudioCodec, AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegId, LegKind,
+    LegPlan, LocalMedia, MediaCommand, MediaEvent, Protection, SdesKey, SrtpProfile,
+    TelephoneEvent,
+};
+
+use crate::engine::{Config, Engine, Event, LegSockets, SocketId};
+use crate::guard::dtls::Identity;
+use crate::measure::Sample;
+
+/// What a datagram on its way suffers.
+pub(super) type Weather = Box<dyn FnMut(u64, SocketAddr, &[u8]) -> Vec<Duration>>;
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) engines: Vec<Engine>,
+    /// Which engine's socket an address is.
+    addresses: HashMap<SocketAddr, (usize, SocketId)>,
+    sockets: HashMap<(usize, SocketId), SocketAddr>,
+    /// Datagrams for addresses that are no engine's.
+    pub(super) foreign: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    pub(super) events: Vec<Vec<MediaEvent>>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) heard: HashMap<LegId, Vec<i16>>,
+    under_way: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    number: u64,
+    /// Datagrams sent so far: what the weather goes by.
+    sent: u64,
+    pub(super) weather: Weather,
+    next_port: u16,
+    next_socket: u32,
+}
+
+impl World {
+    pub(super) fn new(engines: usize) -> Self {
+        let start = Instant::now();
+        let engine = |n: usize| {
+            Engine::new(Config {
+                epoch: (start, UNIX_EPOCH),
+                seed: [n as u8 + 1; 32],
+                identity: Identity::generate().unwrap(),
+                media_timeout: Duration::from_secs(30),
+                loudest: 6,
+                outbox_datagrams: 64,
+            })
+        };
+        Self {
+            now: start,
+            engines: (0..engines).map(engine).collect(),
+            addresses: HashMap::new(),
+            sockets: HashMap::new(),
+            foreign: VecDeque::new(),
+            events: vec![Vec::new(); engines],
+            samples: Vec::new(),
+            heard: HashMap::new(),
+            under_way: BTreeMap::new(),
+            number: 0,
+            sent: 0,
+            weather: Box::new(|_, _, _| vec![Duration::from_millis(5)]),
+            next_port: 10_000,
+            next_socket: 1,
+        }
+    }
+
+    pub(super) fn bind(&mut self, engine: usize) -> (SocketId, SocketAddr) {
+        let address = SocketAddr::from(([10, 0, 0, engine as u8], self.next_port));
+        let socket = SocketId(self.next_socket);
+        self.next_port += 1;
+        self.next_socket += 1;
+        self.addresses.insert(address, (engine, socket));
+        self.sockets.insert((engine, socket), address);
+        (socket, address)
+    }
+
+    pub(super) fn open_phone(&mut self, engine: usize, leg: LegId) -> LocalMedia {
+        let (rtp, rtp_addr) = self.bind(engine);
+        let (rtcp, rtcp_addr) = self.bind(engine);
+        let sockets = LegSockets::Phone {
+            rtp,
+            rtcp,
+            rtp_addr,
+            rtcp_addr,
+        };
+        self.engines[engine].open(self.now, leg, LegKind::Phone { ipv6: false }, sockets);
+        self.ready(engine, leg)
+    }
+
+    pub(super) fn open_browser(
+        &mut self,
+        engine: usize,
+        leg: LegId,
+        shared: (SocketId, SocketAddr),
+    ) -> LocalMedia {
+        let sockets = LegSockets::Browser {
+            shared: shared.0,
+            candidates: vec![shared.1],
+        };
+        self.engines[engine].open(self.now, leg, LegKind::Browser, sockets);
+        self.ready(engine, leg)
+    }
+
+    fn ready(&mut self, engine: usize, wanted: LegId) -> LocalMedia {
+        self.drain(engine);
+        self.events[engine]
+            .iter()
+            .find_map(|event| match event {
+                MediaEvent::Ready { leg, local } if *leg == wanted => Some(local.clone()),
+                _ => None,
+            })
+            .unwrap()
+    }
+
+    pub(super) fn command(&mut self, engine: usize, command: MediaCommand) {
+        self.engines[engine].command(self.now, command);
+        self.drain(engine);
+    }
+
+    pub(super) fn configure(&mut self, engine: usize, leg: LegId, plan: LegPlan) {
+        let plan = Box::new(plan);
+        self.command(engine, MediaCommand::Configure { leg, plan });
+    }
+
+    /// Sends a datagram from a foreign address.
+    pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, datagram: Vec<u8>) {
+        self.sent += 1;
+        for delay in (self.weather)(self.sent, to, &datagram) {
+            self.number += 1;
+            let key = (self.now + delay, self.number);
+            self.under_way.insert(key, (from, to, datagram.clone()));
+        }
+    }
+
+    /// Lets time pass, event by event.
+    pub(super) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let timers = self.engines.iter().filter_map(Engine::next_timeout);
+            let arrival = self.under_way.keys().next().map(|key| key.0);
+            let Some(next) = timers.chain(arrival).min().filter(|next| *next <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            while let Some(entry) = self.under_way.first_entry() {
+                if entry.key().0 > self.now {
+                    break;
+                }
+                let (from, to, mut datagram) = entry.remove();
+                match self.addresses.get(&to).copied() {
+                    Some((engine, socket)) => {
+                        self.engines[engine].receive(self.now, socket, from, &mut datagram);
+                        self.drain(engine);
+                    }
+                    None => self.foreign.push_back((from, to, datagram)),
+                }
+            }
+            for engine in 0..self.engines.len() {
+                if self.engines[engine]
+                    .next_timeout()
+                    .is_some_and(|t| t <= self.now)
+                {
+                    self.engines[engine].timeout(self.now);
+                    self.drain(engine);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self, engine: usize) {
+        let waiting: Vec<(SocketId, SocketAddr, Vec<u8>)> = self.engines[engine]
+            .outbox()
+            .iter()
+            .map(|(socket, to, bytes)| (socket, to, bytes.to_vec()))
+            .collect();
+        self.engines[engine].outbox().clear();
+        for (socket, to, datagram) in waiting {
+            let from = self.sockets[&(engine, socket)];
+            self.inject(from, to, datagram);
+        }
+        while let Some(event) = self.engines[engine].poll_event() {
+            match event {
+                Event::Media(event) => self.events[engine].push(event),
+                Event::Sample(sample) => self.samples.push(*sample),
+                Event::Heard { leg, samples_48k } => {
+                    self.heard.entry(leg).or_default().extend(samples_48k);
+                }
+                Event::SocketsFree { .. } => {}
+            }
+        }
+    }
+
+    /// Every packet that came in was consumed, or dropped for a reason.
+    pub(super) fn check_books(&self) {
+        for engine in &self.engines {
+            assert!(engine.ledger().balances(), "{:?}", engine.ledger());
+        }
+    }
+
+    pub(super) fn digits(&self, engine: usize, wanted: LegId) -> String {
+        let events = self.events[engine].iter();
+        events
+            .filter_map(|event| match event {
+                MediaEvent::Digit { leg, digit } if *leg == wanted => Some(*digit),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+pub(super) fn format(codec: AudioCodec) -> AudioFormat {
+    AudioFormat {
+        codec,
+        payload_type: match codec {
+            AudioCodec::Pcmu => 0,
+            AudioCodec::Pcma => 8,
+            AudioCodec::G722 => 9,
+            AudioCodec::Opus => 111,
+        },
+        ptime_ms: 20,
+        max_bitrate: None,
+        inband_fec: false,
+    }
+}
+
+pub(super) fn audio_plan(codec: AudioCodec) -> AudioPlan {
+    AudioPlan {
+        direction: Direction::SendRecv,
+        send: format(codec),
+        receive: vec![format(codec)],
+        telephone_events: vec![TelephoneEvent {
+            payload_type: 101,
+            clock_rate: codec.rtp_clock(),
+        }],
+    }
+}
+
+pub(super) fn phone_plan(
+    codec: AudioCodec,
+    protection: Protection,
+    rtp: SocketAddr,
+    rtcp: Option<SocketAddr>,
+) -> LegPlan {
+    LegPlan {
+        connectivity: Connectivity::Static {
+            rtp: Some(rtp),
+            rtcp,
+        },
+        protection,
+        rtcp_mux: false,
+        audio: Some(audio_plan(codec)),
+        video_receive: Vec::new(),
+        video_send: Vec::new(),
+        extensions: ExtensionIds::default(),
+    }
+}
+
+pub(super) fn key(profile: SrtpProfile, fill: u8) -> SdesKey {
+    SdesKey {
+        profile,
+        key_salt: vec![fill; profile.key_len() + profile.salt_len()],
+    }
+}
+
+/// Both sides' view of one SDES exchange.
+pub(super) fn sdes(profile: SrtpProfile, fill: u8) -> (Protection, Protection) {
+    let (ours, theirs) = (key(profile, fill), key(profile, fill ^ 0x55));
+    (
+        Protection::Sdes {
+            local: ours.clone(),
+            remote: theirs.clone(),
+        },
+        Protection::Sdes {
+            local: theirs,
+            remote: ours,
+        },
+    )
+}
+
+/// A sine at 48 kHz, a quarter of full scale.
+pub(super) fn tone(hz: f64, duration: Duration) -> Arc<[i16]> {
+    let samples = (duration.as_secs_f64() * 48_000.0) as usize;
+    (0..samples)
+        .map(|n| {
+            let phase = n as f64 * hz * std::f64::consts::TAU / 48_000.0;
+            (phase.sin() * 8192.0) as i16
+        })
+        .collect()
+}
+
+/// The share of a tone in the power of a recording at 48 kHz, 0 to 1 (Goertzel, in windows of 100 ms so that
+/// small changes of delay do not blur it).
+pub(super) fn share_of_tone(samples: &[i16], hz: f64) -> f64 {
+    let mut tone = 0.0;
+    let mut total = 0.0;
+    for window in samples.chunks_exact(4800) {
+        let coefficient = 2.0 * (std::f64::consts::TAU * hz / 48_000.0).cos();
+        let (mut s1, mut s2) = (0.0, 0.0);
+        for &sample in window {
+            let s0 = f64::from(sample) + coefficient * s1 - s2;
+            (s2, s1) = (s1, s0);
+        }
+        let power = s1 * s1 + s2 * s2 - coefficient * s1 * s2;
+        tone += 2.0 * power / window.len() as f64;
+        total += window
+            .iter()
+            .map(|&s| f64::from(s) * f64::from(s))
+            .sum::<f64>();
+    }
+    if total == 0.0 { 0.0 } else { tone / total }
+}
+
+/// Root of the mean square.
+pub(super) fn loudness(samples: &[i16]) -> f64 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    let sum: f64 = samples.iter().map(|&s| f64::from(s).powi(2)).sum();
+    (sum / samples.len() as f64).sqrt()
+}

@@ -1,0 +1,337 @@
+//! The audio of a leg: what it says on its way to the mixer, what it hears on its way out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use wire::plan::{AudioCodec, AudioFormat, AudioPlan, Prompt, TelephoneEvent};
+use wire::rtp::RtpView;
+
+use crate::codec::{CodecError, Encoding, FRAME};
+use crate::measure::Reported;
+use crate::measure::ledger::{Consumed, Dropped};
+use crate::mix::{Clip, ClipState, Listener, SharedEncoders};
+use crate::receive::{KeyReader, NotAccepted, Reception};
+use crate::send::digits::DigitSender;
+use crate::send::stream::OutgoingStream;
+use crate::smooth::{Arrived, PlayOut, Put};
+
+/// One leg's audio section.
+pub(crate) struct Audio {
+    pub(super) plan: AudioPlan,
+    pub(super) reception: Reception,
+    pub(super) playout: PlayOut,
+    pub(super) stream: OutgoingStream,
+    pub(super) reported: Reported,
+    pub(super) digits: DigitSender,
+    /// The codec received last.
+    pub(super) codec: Option<AudioCodec>,
+    keys: KeyReader,
+    listener: Option<Listener>,
+    clip: Clip,
+    prompt: Option<Prompt>,
+    /// What the leg hears in this tick.
+    heard: Box<[i16; FRAME]>,
+}
+
+/// What an audio packet was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    /// Sound.
+    Audio,
+    /// A telephone event; `Some` if it told a new press.
+    Event(Option<char>),
+}
+
+impl From<Taken> for Consumed {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Audio => Self::Audio,
+            Taken::Event(_) => Self::Digit,
+        }
+    }
+}
+
+impl Audio {
+    /// Sets up both directions.
+    ///
+    /// # Errors
+    /// [`CodecError::Setup`] when a codec cannot be set up.
+    pub(crate) fn new(
+        now: Instant,
+        plan: AudioPlan,
+        ssrc: u32,
+        encoders: &mut SharedEncoders,
+        rng: &mut StdRng,
+    ) -> Result<Self, CodecError> {
+        let clock = plan.send.codec.rtp_clock();
+        let stream = OutgoingStream::new(now, ssrc, rng.random(), rng.random(), clock);
+        Ok(Self {
+            reception: Reception::default(),
+            playout: PlayOut::new(&plan.receive)?,
+            reported: Reported::new(stream.first_sequence(), clock),
+            stream,
+            digits: DigitSender::default(),
+            codec: None,
+            keys: KeyReader::default(),
+            listener: Some(Listener::new(Encoding::of(&plan.send), encoders)?),
+            clip: Clip::new(),
+            prompt: None,
+            heard: Box::new([0; FRAME]),
+            plan,
+        })
+    }
+
+    /// Replaces what was agreed; whatever stays the same goes on undisturbed.
+    ///
+    /// # Errors
+    /// [`CodecError::Setup`]; the old agreement then goes on.
+    pub(crate) fn configure(
+        &mut self,
+        plan: AudioPlan,
+        encoders: &mut SharedEncoders,
+    ) -> Result<(), CodecError> {
+        self.playout.configure(&plan.receive)?;
+        let encoding = Encoding::of(&plan.send);
+        if self.listener.as_ref().map(Listener::encoding) != Some(encoding) {
+            let fresh = Listener::new(encoding, encoders)?;
+            if let Some(old) = self.listener.replace(fresh) {
+                old.close(encoders);
+            }
+            let clock = plan.send.codec.rtp_clock();
+            self.stream.set_clock(clock);
+            self.reported.set_clock(clock);
+            self.stream.begin_talkspurt();
+        }
+        if plan.direction.sends() && !self.plan.direction.sends() {
+            self.stream.begin_talkspurt();
+        }
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Leaves the encoders of one bridge.
+    pub(crate) fn leave(&mut self, encoders: &mut SharedEncoders) {
+        if let Some(listener) = self.listener.take() {
+            listener.close(encoders);
+        }
+    }
+
+    /// Enters those of another.
+    pub(crate) fn enter(&mut self, encoders: &mut SharedEncoders) {
+        // The same encoding was set up before; libopus fails for want of memory only, and then the leg is mute.
+        self.listener = Listener::new(Encoding::of(&self.plan.send), encoders).ok();
+        self.stream.begin_talkspurt();
+    }
+
+    /// Whether a payload type belongs to this section.
+    pub(crate) fn takes(&self, payload_type: u8) -> bool {
+        self.format(payload_type).is_some() || self.event_format(payload_type).is_some()
+    }
+
+    /// Takes an authentic packet whose payload type is one of ours.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        packet: &RtpView<'_>,
+        level: Option<u8>,
+    ) -> Result<Taken, Dropped> {
+        let payload_type = packet.payload_type();
+        let arrival = self
+            .reception
+            .packet(packet.ssrc(), packet.sequence())
+            .map_err(|why| match why {
+                NotAccepted::Duplicate => Dropped::Duplicate,
+                NotAccepted::OnProbation => Dropped::OnProbation,
+            })?;
+        if arrival.restarted {
+            self.playout.restart();
+            self.keys.restart();
+        }
+        if !self.plan.direction.receives() {
+            return Err(Dropped::NotReceiving);
+        }
+        let Some(format) = self.format(payload_type) else {
+            self.playout.pass(arrival.sequence);
+            let key = self
+                .keys
+                .packet(now, packet.marker(), packet.timestamp(), packet.payload());
+            return Ok(Taken::Event(key));
+        };
+        let codec = format.codec;
+        self.codec = Some(codec);
+        if packet.payload().is_empty() {
+            self.playout.pass(arrival.sequence);
+            return Err(Dropped::Empty);
+        }
+        self.reception
+            .media_time(now, packet.timestamp(), codec.rtp_clock());
+        let put = self.playout.put(
+            now,
+            &Arrived {
+                sequence: arrival.sequence,
+                timestamp: packet.timestamp(),
+                payload_type,
+                marker: packet.marker(),
+                level,
+                payload: packet.payload(),
+            },
+        );
+        match put {
+            Put::Kept => Ok(Taken::Audio),
+            Put::Duplicate => Err(Dropped::Duplicate),
+            Put::UnknownType => Err(Dropped::UnknownPayloadType),
+            Put::Late | Put::Malformed => {
+                self.reception.too_late(arrival.sequence);
+                Err(if put == Put::Late {
+                    Dropped::Late
+                } else {
+                    Dropped::Malformed
+                })
+            }
+        }
+    }
+
+    /// The level that the packets to be played next announce (RFC 6464).
+    pub(crate) fn level_ahead(&self) -> Option<u8> {
+        self.playout.level_ahead()
+    }
+
+    /// Plays 20 ms of what the leg says.
+    pub(crate) fn play_out(&mut self, now: Instant, frame: &mut [i16; FRAME]) {
+        self.playout.tick(now, frame);
+    }
+
+    /// Lets 20 ms of what the leg says go by unheard.
+    pub(crate) fn pass_over(&mut self, now: Instant) {
+        self.playout.skip(now);
+    }
+
+    /// Starts a prompt.
+    pub(crate) fn play(&mut self, prompt: Prompt, samples: Arc<[i16]>) {
+        self.prompt = Some(prompt);
+        self.clip.play(samples);
+    }
+
+    /// Sends digits as telephone events, after those that wait.
+    pub(crate) fn send_digits(&mut self, digits: &str) {
+        self.digits.send(digits);
+    }
+
+    /// Stops the prompt.
+    pub(crate) fn stop_playing(&mut self) {
+        self.prompt = None;
+        self.clip.stop();
+    }
+
+    /// First half of a tick: lays the prompt over what the leg hears, and says which encoder must make its
+    /// packets. `apart` tells that `mix` is not the shared one. Returns a prompt that ended.
+    pub(crate) fn hear(
+        &mut self,
+        mix: &[i16; FRAME],
+        apart: bool,
+        encoders: &mut SharedEncoders,
+    ) -> Option<Prompt> {
+        let state = self.clip.tick(mix, &mut self.heard);
+        if let Some(listener) = &mut self.listener {
+            listener.turn(apart || state != ClipState::Idle, encoders);
+        }
+        (state == ClipState::Ended)
+            .then(|| self.prompt.take())
+            .flatten()
+    }
+
+    /// Second half of a tick: hands each packet that the tick completed to `send` (payload type, payload, and
+    /// the stream that numbers it), events before audio. Media time passes whether or not anything is sent.
+    pub(crate) fn speak(
+        &mut self,
+        now: Instant,
+        encoders: &SharedEncoders,
+        mut send: impl FnMut(&mut OutgoingStream, Outgoing<'_>),
+    ) {
+        let may_send = self.plan.direction.sends();
+        let mut event_runs = false;
+        if let Some(format) = self.sending_events()
+            && let Some(packet) = self
+                .digits
+                .tick(self.stream.timestamp(), self.stream.clock())
+        {
+            event_runs = true;
+            if may_send {
+                let outgoing = Outgoing::Event {
+                    payload_type: format.payload_type,
+                    marker: packet.marker,
+                    timestamp: packet.timestamp,
+                    payload: &packet.payload,
+                };
+                send(&mut self.stream, outgoing);
+            }
+        }
+        let Some(listener) = &mut self.listener else {
+            return;
+        };
+        // An encoder that fails leaves its packet out; the next tick tries again.
+        let Ok(packets) = listener.packets(&self.heard, encoders) else {
+            return;
+        };
+        for (payload, ticks) in packets {
+            if event_runs {
+                self.stream.begin_talkspurt();
+            } else if may_send {
+                let payload_type = self.plan.send.payload_type;
+                send(
+                    &mut self.stream,
+                    Outgoing::Audio {
+                        payload_type,
+                        payload,
+                    },
+                );
+            }
+            self.stream.advance(now, ticks);
+        }
+    }
+
+    /// Ticks of 20 ms that could not be kept: media time passes in silence.
+    pub(crate) fn skip(&mut self, now: Instant, ticks: u32) {
+        self.stream.advance(now, self.stream.clock() / 50 * ticks);
+        self.stream.begin_talkspurt();
+    }
+
+    fn format(&self, payload_type: u8) -> Option<&AudioFormat> {
+        self.plan
+            .receive
+            .iter()
+            .find(|format| format.payload_type == payload_type)
+    }
+
+    fn event_format(&self, payload_type: u8) -> Option<&TelephoneEvent> {
+        self.plan
+            .telephone_events
+            .iter()
+            .find(|format| format.payload_type == payload_type)
+    }
+
+    fn sending_events(&self) -> Option<TelephoneEvent> {
+        let clock = self.plan.send.codec.rtp_clock();
+        self.plan
+            .telephone_events
+            .iter()
+            .copied()
+            .find(|format| format.clock_rate == clock)
+    }
+}
+
+/// A packet that a tick completed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outgoing<'a> {
+    /// Encoded sound.
+    Audio { payload_type: u8, payload: &'a [u8] },
+    /// A telephone event.
+    Event {
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        payload: &'a [u8],
+    },
+}
