@@ -11,8 +11,11 @@ mod sip;
 pub use sdp::sdp;
 pub use sip::{sip_message, sip_stream, sip_uri};
 
+/// What a target does with one input.
+pub type Target = fn(&[u8]);
+
 /// Name and function of every target.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("sdp", sdp),
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),
@@ -23,11 +26,11 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
 mod tests {
     use std::path::Path;
 
-    use super::TARGETS;
+    use super::{TARGETS, Target};
 
     /// Every byte string cut out of a seed and every seed with one byte changed, besides the seed itself:
     /// cheap neighbours, so that the replay finds something even where no fuzzer has run.
-    fn neighbours(seed: &[u8], run: fn(&[u8])) {
+    fn neighbours(seed: &[u8], run: Target) {
         run(seed);
         let step = (seed.len() / 64).max(1);
         for at in (0..seed.len()).step_by(step) {

@@ -18,10 +18,21 @@ pub struct Attribute {
     pub value: Option<String>,
 }
 
+impl Attribute {
+    /// Names are written without white space, but some devices put some before the colon.
+    fn is(&self, name: &str) -> bool {
+        self.name.trim_end() == name
+    }
+
+    fn trimmed(&self) -> &str {
+        self.value.as_deref().unwrap_or_default().trim()
+    }
+}
+
 /// Without the value of attributes that hold keys or passwords.
 impl fmt::Debug for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.name.as_str(), "crypto" | "ice-pwd" | "key-mgmt") {
+        if matches!(self.name.trim(), "crypto" | "ice-pwd" | "key-mgmt" | "acap") {
             write!(f, "{}:(hidden)", self.name)
         } else {
             write!(f, "{}:{:?}", self.name, self.value)
@@ -72,24 +83,21 @@ impl Attributes {
 
     /// Removes every attribute of that name.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|a| a.name != name);
+        self.0.retain(|a| !a.is(name));
     }
 
-    /// The value of the first attribute of that name; empty when it has none.
+    /// The value of the first attribute of that name, without white space around it; empty when it has none.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|a| a.name == name)
-            .map(|a| a.value.as_deref().unwrap_or_default())
+        self.0.iter().find(|a| a.is(name)).map(Attribute::trimmed)
     }
 
-    /// The value of every attribute of that name.
+    /// The value of every attribute of that name, without white space around it.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
-            .filter(move |a| a.name == name)
-            .map(|a| a.value.as_deref().unwrap_or_default())
+            .filter(move |a| a.is(name))
+            .map(Attribute::trimmed)
     }
 
     /// Whether there is an attribute of that name.
@@ -101,7 +109,7 @@ impl Attributes {
     /// The direction as the describing side holds it (RFC 8866 §6.7); the last where there are several.
     #[must_use]
     pub fn direction(&self) -> Option<Direction> {
-        self.0.iter().rev().find_map(|a| direction(&a.name))
+        self.0.iter().rev().find_map(|a| direction(a.name.trim()))
     }
 
     /// Adds the direction, as the describing side holds it.
@@ -206,13 +214,13 @@ impl Attributes {
     /// `a=ice-ufrag`.
     #[must_use]
     pub fn ice_ufrag(&self) -> Option<&str> {
-        self.get("ice-ufrag").map(str::trim)
+        self.get("ice-ufrag")
     }
 
     /// `a=ice-pwd`.
     #[must_use]
     pub fn ice_pwd(&self) -> Option<&str> {
-        self.get("ice-pwd").map(str::trim)
+        self.get("ice-pwd")
     }
 
     /// `a=ice-lite`.
@@ -239,7 +247,7 @@ impl Attributes {
     /// `a=mid` (RFC 5888).
     #[must_use]
     pub fn mid(&self) -> Option<&str> {
-        self.get("mid").map(str::trim)
+        self.get("mid")
     }
 
     /// `a=group` lines (RFC 5888); at session level.

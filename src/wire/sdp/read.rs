@@ -227,8 +227,8 @@ fn media(value: &str) -> Option<Media> {
 fn attribute(value: &str) -> Attribute {
     match value.split_once(':') {
         Some((name, value)) => Attribute {
-            name: name.trim_end().to_owned(),
-            value: Some(value.trim_start().to_owned()),
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
         },
         None => Attribute {
             name: value.to_owned(),

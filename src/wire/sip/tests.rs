@@ -1,1 +1,0 @@
-//! Messages that peers send, and the verdict on each.
