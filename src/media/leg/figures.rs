@@ -63,7 +63,6 @@ impl Figures {
     /// The sample of the minute (or of what there is of it), and new counters.
     pub(super) fn take(
         &mut self,
-        now: Instant,
         leg: LegId,
         last: bool,
         audio: Option<&mut Audio>,
@@ -85,13 +84,13 @@ impl Figures {
                 .collect(),
         };
         if let Some(audio) = audio {
-            measure_audio(now, audio, &mut sample);
+            measure_audio(audio, &mut sample);
         }
         sample
     }
 }
 
-fn measure_audio(now: Instant, audio: &mut Audio, sample: &mut Sample) {
+fn measure_audio(audio: &mut Audio, sample: &mut Sample) {
     let codec = audio.codec.unwrap_or(audio.plan.send.codec);
     let reports = audio.reported.take();
     let inbound_loss = audio.reception.take_loss(sample.last);
@@ -105,7 +104,7 @@ fn measure_audio(now: Instant, audio: &mut Audio, sample: &mut Sample) {
     let half_trip_ms = reports.rtt_us.unwrap_or(0) as f64 / 2000.0;
     let packet_ms = f64::from(audio.plan.send.ptime_ms);
     // The other side's jitter buffer is unknown; ours is.
-    let inbound_ms = half_trip_ms + packet_ms + f64::from(audio.playout.delay_ms(now));
+    let inbound_ms = half_trip_ms + packet_ms + f64::from(audio.playout.delay_ms());
     let outbound_ms = half_trip_ms + packet_ms;
     let inbound = opinion(codec, inbound_loss, inbound_ms);
     let outbound = reports

@@ -273,7 +273,7 @@ impl Leg {
         }
         self.ask_for_key_frames(now, around);
         if self.figures.is_due(now) {
-            self.sample(now, around, false);
+            self.sample(around, false);
         }
     }
 
@@ -281,7 +281,7 @@ impl Leg {
     pub(crate) fn close(&mut self, now: Instant, around: &mut Surroundings) {
         if self.figures.is_started() {
             self.send_report(now, around, true);
-            self.sample(now, around, true);
+            self.sample(around, true);
         }
         if let Guard::Dtls(secured) = &mut self.link.guard
             && let Some(handshake) = &mut secured.handshake
@@ -293,9 +293,8 @@ impl Leg {
         }
     }
 
-    fn sample(&mut self, now: Instant, around: &mut Surroundings, last: bool) {
+    fn sample(&mut self, around: &mut Surroundings, last: bool) {
         let sample = self.figures.take(
-            now,
             self.id,
             last,
             self.audio.as_mut(),
