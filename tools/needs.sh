@@ -67,6 +67,6 @@ build_web() {
 npm_modules() {
   [ -f "$1/node_modules/.package-lock.json" ] && [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] && return
   say "Fetching the packages of $1"
-  npm --prefix "$1" ci --silent >&2
+  npm --prefix "$1" ci --loglevel=error >&2
   touch "$1/node_modules/.package-lock.json"
 }
