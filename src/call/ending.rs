@@ -64,7 +64,7 @@ pub enum Cause {
     MeetingFull,
     /// The dialled address is none of ours.
     UnknownTarget,
-    /// The request asks us to pass it on to a host that is not ours.
+    /// The request is for a host that is not ours: nothing is relayed (404, RFC 3261 §8.2.2.1).
     RelayDenied,
     /// A rule forbids it.
     Forbidden,
@@ -134,7 +134,7 @@ impl Cause {
             Self::NoMeetingChosen => (Them, None, 1, "no known meeting id was entered"),
             Self::MeetingFull => (Policy, Some(486), 17, "the meeting is full"),
             Self::UnknownTarget => (Them, Some(404), 1, "no such address"),
-            Self::RelayDenied => (Policy, Some(403), 21, "not one of our domains"),
+            Self::RelayDenied => (Policy, Some(404), 1, "not one of our hosts"),
             Self::Forbidden => (Policy, Some(403), 21, "forbidden"),
             Self::Rejected(status) => (Them, Some(status), q850_of_status(status), "rejected"),
             Self::BadRequest => (Them, Some(400), 41, "bad request"),

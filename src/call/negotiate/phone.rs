@@ -10,8 +10,8 @@ mod write;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use wire::plan::{
-    AudioFormat, AudioPlan, Connectivity, ExtensionIds, LegPlan, LocalMedia, Protection, SdesKey,
-    SrtpProfile,
+    AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegPlan, LocalMedia, Protection,
+    SdesKey, SrtpProfile,
 };
 use wire::sdp::{Media, MediaKind, Origin, Section, Session};
 
@@ -223,9 +223,7 @@ impl Agreement {
             &events,
             &self.rules,
         );
-        media
-            .attributes
-            .add_direction(wire::plan::Direction::SendRecv);
+        media.attributes.add_direction(Direction::SendRecv);
         write::rtcp(&mut media, local);
         let keys: Vec<(u32, SdesKey)> = match self.srtp {
             SrtpPolicy::Off => Vec::new(),
@@ -249,18 +247,23 @@ impl Agreement {
             .iter_mut()
             .find(|media| media.kind == MediaKind::Audio && media.port != 0);
         if let Some(media) = audio {
-            for name in ["sendrecv", "sendonly", "recvonly", "inactive"] {
-                media.attributes.remove(name);
+            // What is as it shall be stays in its place: a moved line would be a changed description.
+            if media.attributes.direction() != Some(Direction::SendRecv) {
+                for name in ["sendrecv", "sendonly", "recvonly", "inactive"] {
+                    media.attributes.remove(name);
+                }
+                media.attributes.add_direction(Direction::SendRecv);
             }
-            media
-                .attributes
-                .add_direction(wire::plan::Direction::SendRecv);
-            // Of the lines that were offered only the agreed one is left.
-            let tags: Vec<u32> = media.attributes.cryptos().iter().map(|c| c.tag).collect();
-            media.attributes.remove("crypto");
-            if let (Some(keys_in_use), Some(&tag)) = (&self.keys, tags.first()) {
-                write::crypto(media, tag, &keys_in_use.local);
-                keys.push((tag, keys_in_use.local.clone()));
+            if let Some(in_use) = &self.keys {
+                let lines = media.attributes.cryptos();
+                let tag = lines.first().map_or(1, |line| line.tag);
+                let same = |key: &wire::sdp::CryptoKey| key.key_salt == in_use.local.key_salt;
+                if lines.len() != 1 || !lines.iter().all(|line| line.keys.iter().all(same)) {
+                    // Of the lines that were offered only the agreed one is left.
+                    media.attributes.remove("crypto");
+                    write::crypto(media, tag, &in_use.local);
+                }
+                keys.push((tag, in_use.local.clone()));
             }
         }
         (described, keys)

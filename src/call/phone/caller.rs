@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use wire::plan::{LegId, LegKind, LegPlan, LocalMedia, MediaCommand, MediaEvent};
-use wire::sip::{Message, Method, Name, NameAddr, SipError, Uri};
+use wire::sip::{Message, Method, Name, NameAddr, Scheme, SipError, Uri};
 
 use super::line::{Line, Turn};
 use super::replies::{Manners, SDP};
@@ -298,7 +298,8 @@ impl Caller {
         // Below 2^31 (RFC 3261 §8.1.1.5), with room to count.
         let number: u32 = self.manners.random.random_range(1..1 << 16);
         invite.headers.push(Name::CSeq, format!("{number} INVITE"));
-        self.manners.add_contact(&mut invite, flow);
+        self.manners
+            .add_contact(&mut invite, flow, self.dial.target.scheme == Scheme::Sips);
         invite
             .headers
             .push(Name::UserAgent, &self.manners.server_name);

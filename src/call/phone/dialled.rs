@@ -59,6 +59,11 @@ fn user_of(uri: &Uri) -> Option<String> {
 }
 
 fn is_ours(config: &Config, flow: Flow, host: &Host) -> bool {
+    // Nobody but this machine can mean this machine by that name.
+    let local = matches!(host, Host::Name(name) if name.eq_ignore_ascii_case("localhost"));
+    if local && flow.peer.ip().to_canonical().is_loopback() {
+        return true;
+    }
     let same = |ip: &IpAddr, other: IpAddr| ip.to_canonical() == other.to_canonical();
     config.domains.iter().any(|domain| domain.matches(host))
         || host.ip().is_some_and(|ip| {

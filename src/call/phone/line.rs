@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wire::plan::{LegId, LegPlan, LocalMedia};
 use wire::sip::{Message, Method, Name};
 
-use super::replies::{Manners, SDP};
+use super::replies::{Manners, SDP, is_secure};
 use crate::dialog::{Dialog, DialogError};
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::{Agreement, Refusal};
@@ -131,7 +131,7 @@ impl Line {
         };
         let mut response = manners.reply(invite, 200, &self.dialog.id().local_tag);
         response.copy_record_routes(invite);
-        manners.add_contact(&mut response, self.flow);
+        manners.add_contact(&mut response, self.flow, is_secure(invite));
         response.set_body(SDP, body);
         transactions.respond(now, server, &response);
         self.unacked.push(Unacked {
@@ -195,7 +195,7 @@ impl Line {
             Some(Method::Invite) => self.re_invite(now, transactions, manners, id, request),
             Some(Method::Options) => {
                 let mut response = manners.reply(request, 200, &tag);
-                manners.add_contact(&mut response, flow);
+                manners.add_contact(&mut response, flow, is_secure(request));
                 response.headers.push(Name::Accept, SDP);
                 transactions.respond(now, id, &response);
                 Turn::Nothing

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use std::net::{IpAddr, SocketAddr};
 
-use wire::sip::{Host, Message, Name, Uri, Via};
+use wire::sip::{Host, Message, Name, NameAddr, Scheme, Uri, Via};
 
 use crate::ending::Ending;
 use crate::transaction::{Flow, Transport};
@@ -68,11 +68,15 @@ impl Manners {
         }
     }
 
-    /// Adds what says where we are and what we can (RFC 3261 §13.3.1.4).
-    pub(super) fn add_contact(&self, message: &mut Message, flow: Flow) {
-        message
-            .headers
-            .push(Name::Contact, format!("<{}>", self.contact_uri(flow)));
+    /// Adds what says where we are and what we can (RFC 3261 §13.3.1.4). `secure` when the dialog is one of
+    /// `sips:` URIs (§12.1.1).
+    pub(super) fn add_contact(&self, message: &mut Message, flow: Flow, secure: bool) {
+        let mut uri = self.contact_uri(flow);
+        if secure {
+            uri.scheme = Scheme::Sips;
+            uri.params.remove("transport");
+        }
+        message.headers.push(Name::Contact, NameAddr::new(uri));
         message.headers.push(Name::Allow, ALLOW);
         message.headers.push(Name::Supported, "");
     }
@@ -98,6 +102,11 @@ impl Manners {
         let sent_by = SocketAddr::new(ip, flow.local.port());
         Via::new(flow.transport.via_name(), sent_by, &branch)
     }
+}
+
+/// Whether a request is for a `sips:` URI.
+pub(super) fn is_secure(request: &Message) -> bool {
+    request.uri().is_ok_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// The default reason phrases (RFC 3261 §21) of the statuses that we send.
