@@ -233,17 +233,38 @@ impl Eq for Name<'_> {}
 impl Name<'static> {
     /// The known name that a text stands for.
     pub(super) fn known(text: &str) -> Option<Self> {
+        let first = text.bytes().next()?.to_ascii_lowercase();
+        if text.len() == 1 {
+            let compact = |row: &&(&str, &str, Self)| row.1.bytes().next() == Some(first);
+            return KNOWN.iter().find(compact).map(|row| row.2);
+        }
+        let letter = usize::from(first.checked_sub(b'a')?);
+        let from = *STARTS.get(letter)?;
+        let to = *STARTS.get(letter + 1)?;
         KNOWN
+            .get(from..to)?
             .iter()
-            .find(|(long, compact, _)| {
-                long.eq_ignore_ascii_case(text) || compact.eq_ignore_ascii_case(text)
-            })
-            .filter(|_| !text.is_empty())
-            .map(|(_, _, name)| *name)
+            .find(|(long, ..)| long.eq_ignore_ascii_case(text))
+            .map(|row| row.2)
     }
 }
 
-/// Long form, compact form (empty where there is none), name.
+/// Where the names of each letter start in `KNOWN`, and after the last letter its length.
+const STARTS: [usize; 27] = {
+    let mut starts = [0; 27];
+    let mut letter = 0;
+    let mut row = 0;
+    while letter < 27 {
+        while row < KNOWN.len() && KNOWN[row].0.as_bytes()[0] < b'A' + letter as u8 {
+            row += 1;
+        }
+        starts[letter] = row;
+        letter += 1;
+    }
+    starts
+};
+
+/// Long form, compact form (empty where there is none), name; ordered by first letter.
 const KNOWN: &[(&str, &str, Name<'static>)] = &[
     ("Accept", "", Name::Accept),
     ("Accept-Contact", "a", Name::AcceptContact),
@@ -305,3 +326,23 @@ const KNOWN: &[(&str, &str, Name<'static>)] = &[
     ("Warning", "", Name::Warning),
     ("WWW-Authenticate", "", Name::WwwAuthenticate),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN, Name};
+
+    #[test]
+    fn every_known_name_is_found_in_both_forms_and_any_case() {
+        for (long, compact, name) in KNOWN {
+            assert!(Name::known(&long.to_lowercase()).unwrap().is_same(*name));
+            assert!(Name::known(&long.to_uppercase()).unwrap().is_same(*name));
+            assert_eq!(name.as_str(), *long);
+            if !compact.is_empty() {
+                assert!(Name::known(compact).unwrap().is_same(*name));
+            }
+        }
+        for unknown in ["", "X-Via", "Viaa", "{", "z", "\u{e9}"] {
+            assert!(Name::known(unknown).is_none(), "{unknown:?}");
+        }
+    }
+}
