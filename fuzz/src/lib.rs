@@ -5,21 +5,35 @@
 //! `fuzz_targets`, a `[[bin]]` in `Cargo.toml` and seeds in `corpus/NAME`.
 #![allow(clippy::panic)] // a broken promise is reported by a panic: that is what libFuzzer looks for
 
+mod rtp;
 mod sdp;
+mod signal;
 mod sip;
+mod srtp;
+mod stun;
 
+pub use rtp::{rtcp, rtp, telephone_event};
 pub use sdp::sdp;
+pub use signal::signal_frame;
 pub use sip::{sip_message, sip_stream, sip_uri};
+pub use srtp::srtp_unprotect;
+pub use stun::stun;
 
 /// What a target does with one input.
 pub type Target = fn(&[u8]);
 
 /// Name and function of every target.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("rtcp", rtcp),
+    ("rtp", rtp),
     ("sdp", sdp),
+    ("signal_frame", signal_frame),
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),
     ("sip_uri", sip_uri),
+    ("srtp_unprotect", srtp_unprotect),
+    ("stun", stun),
+    ("telephone_event", telephone_event),
 ];
 
 #[cfg(test)]
