@@ -152,6 +152,15 @@ impl Bridge {
             }
         }
         self.routes = routes;
+        for member in &self.members {
+            let Some(leg) = legs.get_mut(member.place).and_then(Option::as_mut) else {
+                continue;
+            };
+            for video in leg.video_in() {
+                let route = self.routes.iter().find(|r| r.stream == video.stream());
+                video.set_viewed(route.is_some_and(|route| !route.viewers.is_empty()));
+            }
+        }
     }
 
     /// Hands a packet of a source to the viewers of its stream.

@@ -44,7 +44,7 @@ impl Engine {
         let around = &mut self.around;
         match class {
             DemuxClass::Stun => {
-                let learnt = leg.stun(now, from, packet, &self.identity, around)?;
+                let learnt = leg.stun(now, socket, from, packet, &self.identity, around)?;
                 if let Some(id) = id {
                     if let Some(address) = learnt.left {
                         self.shared_port.forget_address(address, id);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use wire::plan::{AudioCodec, AudioFormat, AudioPlan, Prompt, TelephoneEvent};
+use wire::plan::{AudioCodec, AudioFormat, AudioPlan, Direction, Prompt, TelephoneEvent};
 use wire::rtp::RtpView;
 
 use crate::codec::{CodecError, Encoding, FRAME};
@@ -109,6 +109,12 @@ impl Audio {
         }
         self.plan = plan;
         Ok(())
+    }
+
+    /// The section was taken back: nothing is sent or taken until it is agreed again.
+    pub(crate) fn decline(&mut self, encoders: &mut SharedEncoders) {
+        self.plan.direction = Direction::Inactive;
+        self.leave(encoders);
     }
 
     /// Leaves the encoders of one bridge.
@@ -253,9 +259,7 @@ impl Audio {
         let may_send = self.plan.direction.sends();
         let mut event_runs = false;
         if let Some(format) = self.sending_events()
-            && let Some(packet) = self
-                .digits
-                .tick(self.stream.timestamp(), self.stream.clock())
+            && let Some(packet) = self.digits.tick(self.stream.timestamp(), format.clock_rate)
         {
             event_runs = true;
             if may_send {
@@ -312,13 +316,17 @@ impl Audio {
             .find(|format| format.payload_type == payload_type)
     }
 
+    /// The events to send: those with the clock of our audio, as RFC 4733 §2.1 wants. Where the other side takes
+    /// none such, any: phones that offer Opus with telephone-event at 8000 Hz only are common, and tell a press by
+    /// its timestamp whatever its unit.
     fn sending_events(&self) -> Option<TelephoneEvent> {
         let clock = self.plan.send.codec.rtp_clock();
-        self.plan
-            .telephone_events
+        let formats = &self.plan.telephone_events;
+        formats
             .iter()
-            .copied()
             .find(|format| format.clock_rate == clock)
+            .or(formats.first())
+            .copied()
     }
 }
 

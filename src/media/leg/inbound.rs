@@ -38,6 +38,7 @@ impl Leg {
     pub(crate) fn stun(
         &mut self,
         now: Instant,
+        socket: SocketId,
         from: SocketAddr,
         datagram: &[u8],
         identity: &Identity,
@@ -48,15 +49,22 @@ impl Leg {
         };
         let mut reply = [0; answer::MAX_ANSWER];
         let checked = path.receive(now, from, datagram, &mut reply);
-        let socket = self.link.rtp_socket();
         if let Some(reply) = reply.get(..checked.answer_len).filter(|r| !r.is_empty())
             && around.outbox.push(socket, from, reply)
         {
             around.ledger.count_out(Sent::Stun, reply.len());
         }
-        let Verdict::Valid { new, displaced, .. } = checked.verdict else {
+        let Verdict::Valid {
+            new,
+            displaced,
+            selected,
+        } = checked.verdict
+        else {
             return Err(Dropped::BadStun);
         };
+        if selected {
+            self.link.use_socket(socket);
+        }
         let mut begun = false;
         if let Guard::Dtls(secured) = &mut self.link.guard {
             begun = secured.handshake.is_none();

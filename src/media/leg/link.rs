@@ -149,6 +149,11 @@ impl Link {
         self.rtp_socket
     }
 
+    /// The other side chose an address that it reaches by this socket of the shared port.
+    pub(crate) fn use_socket(&mut self, socket: SocketId) {
+        self.rtp_socket = socket;
+    }
+
     /// Whether media can be sent: there is a destination and, where needed, a key.
     pub(crate) fn can_send(&self) -> bool {
         let keyed = match &self.guard {

@@ -139,7 +139,7 @@ impl Leg {
             (Some(wanted), None) => {
                 self.audio = Audio::new(now, wanted, self.ssrc, encoders, &mut around.rng).ok();
             }
-            (None, Some(audio)) => audio.leave(encoders),
+            (None, Some(audio)) => audio.decline(encoders),
             (None, None) => {}
         }
         self.configure_video(now, plan.video_receive, plan.video_send, around);

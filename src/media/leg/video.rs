@@ -20,6 +20,8 @@ pub(crate) struct VideoIn {
     pub(super) plan: VideoReceive,
     pub(super) reception: Reception,
     pub(super) requests: KeyFrameRequests,
+    /// Somebody views it.
+    viewed: bool,
     /// Number of the present run among all runs of the engine.
     run: u64,
     /// Loss that key frames were already asked for, and since when there is more.
@@ -52,6 +54,7 @@ impl VideoIn {
             plan,
             reception: Reception::default(),
             requests: KeyFrameRequests::new(),
+            viewed: false,
             run: 0,
             loss_seen: 0,
             loss_since: None,
@@ -128,12 +131,19 @@ impl VideoIn {
             if now.saturating_duration_since(since) >= REORDERING {
                 self.loss_seen = lost;
                 self.loss_since = None;
-                self.requests.want();
+                if self.viewed {
+                    self.requests.want();
+                }
             }
         }
         let due = self.reception.ssrc().is_some() && self.requests.is_due(now);
         self.asked += u64::from(due);
         due
+    }
+
+    /// Whether anybody views it: loss that nobody sees needs no key frame.
+    pub(crate) fn set_viewed(&mut self, viewed: bool) {
+        self.viewed = viewed;
     }
 
     /// Octets since the previous call.

@@ -1,5 +1,8 @@
 //! Engines joined by a network in memory, in virtual time.
 
 mod audio;
+mod browser;
 mod figures;
+mod hostile;
 mod net;
+mod video;
