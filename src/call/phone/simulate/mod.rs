@@ -1,6 +1,7 @@
 //! A caller and the phones of a node, joined in virtual time by a network that delays and loses.
 
 mod calls;
+mod hostile;
 mod races;
 
 use std::collections::BTreeMap;
