@@ -193,6 +193,7 @@ fn a_call_cancelled_while_media_is_reserved_gives_the_leg_back() {
     world.run(Duration::from_millis(1));
     world.run_ms(2000);
     assert_eq!(world.phones_ended[0].cause, Cause::Cancelled);
+    assert_eq!(world.closed_legs, [world.arrived[0].leg]);
     world.assert_nothing_left();
 }
 
