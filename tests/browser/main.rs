@@ -1,4 +1,10 @@
 //! The real page, with the unmodified SDK, in the real browser.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says why"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,10 @@
 //! The real server against foreign programs. A claim about sound counts only if a foreign peer heard it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says why"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -126,7 +126,7 @@ impl Page {
     /// Goes to a meeting's link and in; waits until it is in, or was refused.
     pub(crate) fn join(&mut self, url: &str, camera: bool) -> State {
         let name = self.name.clone();
-        self.ask(json!({ "do": "join", "url": url, "name": name, "camera": camera }))
+        self.ask(&json!({ "do": "join", "url": url, "name": name, "camera": camera }))
     }
 
     /// Goes in, or panics with the page's own words.
@@ -142,12 +142,12 @@ impl Page {
 
     /// Where it stands.
     pub(crate) fn state(&mut self) -> State {
-        self.ask(json!({ "do": "state" }))
+        self.ask(&json!({ "do": "state" }))
     }
 
     /// Its roster.
     pub(crate) fn people(&mut self) -> Vec<Person> {
-        self.ask(json!({ "do": "people" }))
+        self.ask(&json!({ "do": "people" }))
     }
 
     /// Waits until the roster shows somebody as `fits` wants.
@@ -184,17 +184,17 @@ impl Page {
 
     /// Presses `mute`, `camera` or `share`.
     pub(crate) fn press(&mut self, button: &str) {
-        self.ask::<Value>(json!({ "do": "press", "button": button }));
+        self.ask::<Value>(&json!({ "do": "press", "button": button }));
     }
 
     /// Leaves by the button.
     pub(crate) fn leave(&mut self) -> State {
-        self.ask(json!({ "do": "leave" }))
+        self.ask(&json!({ "do": "leave" }))
     }
 
     /// Sends a chat message.
     pub(crate) fn chat(&mut self, text: &str) {
-        self.ask::<Value>(json!({ "do": "chat", "text": text }));
+        self.ask::<Value>(&json!({ "do": "chat", "text": text }));
     }
 
     /// Waits for a chat message.
@@ -203,7 +203,7 @@ impl Page {
             &format!("{text:?} from {from} in the chat of {}", self.name),
             SEEN,
             || {
-                let lines: Vec<ChatLine> = self.ask(json!({ "do": "chat_lines" }));
+                let lines: Vec<ChatLine> = self.ask(&json!({ "do": "chat_lines" }));
                 lines
                     .into_iter()
                     .find(|line| line.from == from && line.text == text)
@@ -213,12 +213,12 @@ impl Page {
 
     /// Its words for phones.
     pub(crate) fn dial_in(&mut self) -> DialIn {
-        self.ask(json!({ "do": "dial_in" }))
+        self.ask(&json!({ "do": "dial_in" }))
     }
 
     /// Listens to what it plays.
     pub(crate) fn hear(&mut self, tones: &[f64], seconds: f64) -> Vec<Heard> {
-        self.ask(json!({ "do": "hear", "tones": tones, "seconds": seconds }))
+        self.ask(&json!({ "do": "hear", "tones": tones, "seconds": seconds }))
     }
 
     /// Waits until somebody's picture moves.
@@ -227,7 +227,7 @@ impl Page {
             &format!("a moving picture of {of} at {}", self.name),
             SEEN,
             || {
-                let picture: Picture = self.ask(json!({ "do": "watch", "name": of }));
+                let picture: Picture = self.ask(&json!({ "do": "watch", "name": of }));
                 (picture.frames > 0 && picture.changed > 0.005).then_some(picture)
             },
         )
@@ -235,25 +235,25 @@ impl Page {
 
     /// Takes the network from the page, or gives it back.
     pub(crate) fn offline(&mut self, on: bool) {
-        self.ask::<Value>(json!({ "do": "offline", "on": on }));
+        self.ask::<Value>(&json!({ "do": "offline", "on": on }));
     }
 
     /// Takes a picture of the page.
     pub(crate) fn screenshot(&mut self, path: &Path) {
-        self.ask::<Value>(json!({ "do": "screenshot", "path": path }));
+        self.ask::<Value>(&json!({ "do": "screenshot", "path": path }));
     }
 
     /// Runs an expression in the page.
     pub(crate) fn evaluate<T: for<'a> Deserialize<'a>>(&mut self, expression: &str) -> T {
-        self.ask(json!({ "do": "evaluate", "expression": expression }))
+        self.ask(&json!({ "do": "evaluate", "expression": expression }))
     }
 
     /// What the page wrote to its console.
     pub(crate) fn messages(&mut self) -> Vec<String> {
-        self.ask(json!({ "do": "messages" }))
+        self.ask(&json!({ "do": "messages" }))
     }
 
-    fn ask<T: for<'a> Deserialize<'a>>(&mut self, question: Value) -> T {
+    fn ask<T: for<'a> Deserialize<'a>>(&mut self, question: &Value) -> T {
         writeln!(self.input, "{question}")
             .and_then(|()| self.input.flush())
             .unwrap_or_else(|error| self.dead(&error.to_string()));
