@@ -29,7 +29,7 @@ struct WaveDecoder {
 enum Law {
     Pcmu(PcmuDecoder),
     Pcma(PcmaDecoder),
-    G722(g722::Decoder),
+    G722(Box<g722::Decoder>),
 }
 
 impl Decoder {
@@ -50,7 +50,7 @@ impl Decoder {
                 opus::Decoder::new(codec.sample_rate(), opus::Channels::Mono)
                     .map_err(|_| CodecError::Setup)?,
             ),
-            AudioCodec::G722 => wave(Law::G722(g722::Decoder::new())),
+            AudioCodec::G722 => wave(Law::G722(Box::new(g722::Decoder::new()))),
             AudioCodec::Pcmu => wave(Law::Pcmu(PcmuDecoder::new())),
             AudioCodec::Pcma => wave(Law::Pcma(PcmaDecoder::new())),
         };
@@ -160,7 +160,7 @@ impl Decoder {
             }
             Machine::Wave(wave) => {
                 if let Law::G722(g722) = &mut wave.law {
-                    *g722 = g722::Decoder::new();
+                    **g722 = g722::Decoder::new();
                 }
                 wave.concealer.reset();
             }

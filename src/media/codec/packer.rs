@@ -13,8 +13,8 @@ pub struct Packer {
     /// Samples at the codec's rate that wait for a full packet.
     waiting: Vec<i16>,
     held: usize,
-    /// The last frame taken in, which primes another encoder (see [`Packer::follow`]).
-    last: Box<[i16; FRAME]>,
+    /// The last 20 ms encoded, at the codec's rate: they prime another encoder (see [`Packer::follow`]).
+    last: Vec<i16>,
     payloads: Vec<u8>,
     lengths: [usize; 2],
     ready: usize,
@@ -66,7 +66,7 @@ impl Packer {
             resampler: Resampler::new(MIX_RATE, rate)?,
             waiting: vec![0; encoding.packet_samples() + FRAME],
             held: 0,
-            last: Box::new([0; FRAME]),
+            last: vec![0; rate as usize / 1000 * TICK_MS as usize],
             payloads: vec![0; 2 * MAX_PAYLOAD],
             lengths: [0; 2],
             ready: 0,
@@ -88,7 +88,6 @@ impl Packer {
     /// [`CodecError`] of the encoder; the packet concerned is left out.
     pub fn push(&mut self, frame: &[i16; FRAME]) -> Result<(), CodecError> {
         self.ready = 0;
-        self.last.copy_from_slice(frame);
         let room = self
             .waiting
             .get_mut(self.held..)
@@ -111,6 +110,9 @@ impl Packer {
                 Err(error) => outcome = Err(error),
             }
             from += size;
+        }
+        if let Some(newest) = from.checked_sub(self.last.len()) {
+            self.last.copy_from_slice(&self.waiting[newest..from]);
         }
         self.waiting.copy_within(from..self.held, 0);
         self.held -= from;
@@ -141,7 +143,7 @@ impl Packer {
 
     /// Continues the stream of `other`, which has the same encoding: takes over what its filter
     /// remembers and what waits in it, and the state of its encoder. Opus keeps its state to itself: there the
-    /// last frame is encoded once more, so that look-ahead and adaptation begin where the listener's decoder
+    /// last 20 ms are encoded once more, so that look-ahead and adaptation begin where the listener's decoder
     /// stands, and the next packet is spliced.
     pub fn follow(&mut self, other: &Self) {
         if self.encoding() != other.encoding() {
@@ -153,28 +155,19 @@ impl Packer {
         self.resampler.follow(&other.resampler);
         self.waiting[..other.held].copy_from_slice(&other.waiting[..other.held]);
         self.held = other.held;
-        self.last.copy_from_slice(&other.last[..]);
+        self.last.copy_from_slice(&other.last);
         self.ready = 0;
         self.spliced = true;
     }
 
-    /// Runs the other's last frame through a fresh encoder, and throws away what comes out.
+    /// Runs the other's last 20 ms through a fresh encoder, and throws away what comes out.
     fn prime(&mut self, other: &Self) {
         self.encoder.reset();
         self.encoder.set_prediction(true);
-        self.resampler.follow(&other.resampler);
-        let encoding = self.encoding();
-        let frame = encoding.codec.sample_rate() as usize / 1000 * TICK_MS as usize;
-        let piece = encoding.packet_samples().min(frame);
-        if self
-            .resampler
-            .process(&other.last[..], &mut self.waiting)
-            .is_ok()
-        {
-            for piece in self.waiting[..frame].chunks_exact(piece) {
-                // Where this fails, the first real packet fails too and says so.
-                let _ = self.encoder.encode(piece, &mut self.payloads);
-            }
+        let piece = self.encoding().packet_samples().min(other.last.len());
+        for piece in other.last.chunks_exact(piece) {
+            // Where this fails, the first real packet fails too and says so.
+            let _ = self.encoder.encode(piece, &mut self.payloads);
         }
     }
 
@@ -191,7 +184,7 @@ impl Packer {
     /// Samples that a packer which had run since tick 0 would hold before `tick`.
     fn phase(&self, tick: u64) -> usize {
         let encoding = self.encoding();
-        let per_tick = encoding.codec.sample_rate() as u64 / 1000 * u64::from(TICK_MS);
+        let per_tick = u64::from(encoding.codec.sample_rate() / 1000) * u64::from(TICK_MS);
         let size = encoding.packet_samples() as u64;
         // The period in which ticks and packets meet again is 60 ms at most times two: no overflow here.
         ((tick % 60) * per_tick % size) as usize

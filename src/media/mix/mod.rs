@@ -16,6 +16,8 @@ mod clip;
 mod level;
 mod limit;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use clip::{Clip, ClipState};
 pub use level::{SILENT, level_of};

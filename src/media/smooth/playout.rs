@@ -439,9 +439,7 @@ impl PlayOut {
         if recoverable && owed < packet.samples * 2 {
             let length = usize::try_from(packet.samples).unwrap_or(0);
             let room = self.queue.extend(length);
-            if !decode {
-                room.fill(0);
-            } else if format.decoder.decode_fec(payload, room).is_err() {
+            if !decode || format.decoder.decode_fec(payload, room).is_err() {
                 room.fill(0);
             }
             self.state.cursor = Some(packet.position);
