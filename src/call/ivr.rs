@@ -146,11 +146,13 @@ impl Ivr {
         }
     }
 
-    /// The id that was looked up is a meeting's: the prompt's work is done.
-    pub fn found(&mut self) {
-        if self.state == State::Finding {
+    /// The id that was looked up is a meeting's: the prompt's work is done. False when nobody waits for it any more.
+    pub fn found(&mut self) -> bool {
+        let waited_for = self.state == State::Finding;
+        if waited_for {
             self.state = State::Done;
         }
+        waited_for
     }
 
     /// The id that was looked up is no meeting's.
@@ -169,10 +171,9 @@ impl Ivr {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Asking => Some(self.ends_at),
+            State::Asking | State::Finding => Some(self.ends_at),
             State::Listening { until } => Some(until.min(self.ends_at)),
-            // The look-up is our own affair: it may not cost the caller its call.
-            State::Finding | State::Done => None,
+            State::Done => None,
             State::Leaving { by, .. } => Some(by),
         }
     }
@@ -180,7 +181,7 @@ impl Ivr {
     /// Time has passed.
     pub fn timeout(&mut self, now: Instant) {
         match self.state {
-            State::Asking | State::Listening { .. } if now >= self.ends_at => {
+            State::Asking | State::Finding | State::Listening { .. } if now >= self.ends_at => {
                 self.leave(now, GaveUp::TooSlow);
             }
             State::Listening { until } if now >= until => {

@@ -18,4 +18,4 @@ pub use request::BadFrame;
 pub(crate) use request::Request;
 pub use session::Limits;
 pub(crate) use session::{Call, Media, Phase, Session};
-pub(crate) use stage::{Subscribed, Viewer};
+pub(crate) use stage::Viewer;

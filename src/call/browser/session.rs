@@ -10,7 +10,7 @@ use wire::signal::{SdkSignalFrame, SdkSubscribeFrame, SignalError};
 use super::request::{self, BadFrame, Request};
 use super::stage::Stage;
 use crate::admit::SignalRefusal;
-use crate::meeting::{Budget, ConnId, Identity, MeetingInfo};
+use crate::meeting::{Budget, Identity, MeetingInfo};
 use crate::negotiate::browser::Offer;
 use crate::note::TransactionId;
 

@@ -33,8 +33,10 @@ pub enum Input {
     Sip {
         /// Where it came from.
         flow: Flow,
-        /// The message.
+        /// The message, or what was wrong with it.
         message: Result<Message, SipError>,
+        /// The bytes as they came, for the log. May be empty: then the log shows the message as it would be written.
+        bytes: Vec<u8>,
     },
     /// A TCP or TLS connection broke or was closed.
     FlowClosed {
@@ -143,6 +145,8 @@ pub enum Output {
 pub struct Config {
     /// Seed of every id, SSRC and tag that the exchange draws.
     pub seed: [u8; 32],
+    /// What the phones need to know. Its `legs` are set by the exchange.
+    pub phones: crate::phone::Config,
     /// How long an attendee whose signaling connection broke without LEAVE stays in the roster before it
     /// is shown as dropped.
     pub reconnect_grace: Duration,
@@ -166,6 +170,7 @@ impl Config {
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
             seed,
+            phones: crate::phone::Config::default(),
             reconnect_grace: Duration::from_secs(15),
             empty_meeting: Duration::from_secs(300),
             max_connections: 10_000,
@@ -175,4 +180,15 @@ impl Config {
             guess_window: Duration::from_secs(600),
         }
     }
+}
+
+/// How much is going on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// SIP calls that are not over.
+    pub phones: usize,
+    /// Browsers that are in a meeting, content shares included.
+    pub browsers: usize,
+    /// Meetings with somebody in them.
+    pub meetings: usize,
 }

@@ -504,13 +504,30 @@ impl Meeting {
         }
     }
 
-    /// Everybody's seat, for ending it.
-    #[must_use]
-    pub fn seats(&self) -> Vec<(String, Seat)> {
-        self.attendees
-            .iter()
-            .map(|(id, attendee)| (id.clone(), attendee.seat))
-            .collect()
+    /// Ends it: everybody has left, as the record is told. Returns the seats to be vacated; the browsers on them are
+    /// told nothing more by the meeting.
+    pub fn end(&mut self) -> Vec<(String, Seat)> {
+        let mut seats = Vec::new();
+        for (attendee_id, attendee) in std::mem::take(&mut self.attendees) {
+            let external_user_id = attendee.identity.external_user_id;
+            if self.sources.stop(&attendee_id) {
+                self.note(Note::VideoStopped {
+                    meeting_id: self.info.id.clone(),
+                    attendee_id: attendee_id.clone(),
+                    external_user_id: external_user_id.clone(),
+                });
+            }
+            if attendee.audio_stream.is_some() {
+                self.note(Note::AttendeeLeft {
+                    meeting_id: self.info.id.clone(),
+                    attendee_id: attendee_id.clone(),
+                    external_user_id,
+                });
+            }
+            seats.push((attendee_id, attendee.seat));
+        }
+        self.by_leg.clear();
+        seats
     }
 
     /// The seat of one attendee.
@@ -519,6 +536,15 @@ impl Meeting {
         self.attendees
             .get(attendee_id)
             .map(|attendee| attendee.seat)
+    }
+
+    /// Who sits there.
+    #[must_use]
+    pub fn on_seat(&self, seat: Seat) -> Option<&str> {
+        self.attendees
+            .iter()
+            .find(|(_, attendee)| attendee.seat == seat)
+            .map(|(id, _)| id.as_str())
     }
 
     /// Attendees without content shares, those who are away included.
@@ -540,6 +566,12 @@ impl Meeting {
     #[must_use]
     pub fn was_started(&self) -> bool {
         self.started
+    }
+
+    /// Whether [`Self::poll`] has something.
+    #[must_use]
+    pub fn has_told(&self) -> bool {
+        !self.told.is_empty()
     }
 
     /// Takes the next thing said.

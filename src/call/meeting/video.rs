@@ -120,8 +120,4 @@ impl Sources {
     pub(super) fn live(&self) -> impl Iterator<Item = &Source> {
         self.by_stream.values().filter(|source| source.live)
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_stream.is_empty()
-    }
 }

@@ -11,7 +11,11 @@
 //! bandwidth estimation (`transport-cc`, `abs-send-time`), and of simulcast layers exactly one.
 
 mod answer;
+#[cfg(test)]
+pub(crate) mod chrome;
 mod offer;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Terms, VideoUse};
 pub use offer::{Offer, OfferedRid, OfferedVideo, Section};

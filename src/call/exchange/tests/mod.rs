@@ -1,0 +1,7 @@
+//! Whole meetings in virtual time, with scripted frames and calls.
+
+mod attendance;
+mod behaviour;
+mod phones;
+mod video;
+mod world;

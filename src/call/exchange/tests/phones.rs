@@ -1,0 +1,216 @@
+//! Phones in meetings: dialled directly or asked, seen by browsers, refused, told the end.
+
+use std::time::Duration;
+
+use wire::plan::{LegId, MediaCommand, MediaEvent, Prompt};
+use wire::signal::SdkSignalFrameType as Type;
+
+use super::world::{PIN, World, leave, meeting};
+use crate::ending::Cause;
+use crate::exchange::Input;
+use crate::note::Note;
+
+fn prompts(world: &World) -> Vec<Prompt> {
+    world
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            MediaCommand::Play { prompt, .. } => Some(*prompt),
+            _ => None,
+        })
+        .collect()
+}
+
+fn joined(world: &World, leg: LegId) -> bool {
+    world.commands.contains(&MediaCommand::Join {
+        leg,
+        bridge: meeting().bridge,
+    })
+}
+
+#[test]
+fn two_browsers_and_a_phone_meet_and_part_and_nothing_is_left() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    let ben = world.enter("ben");
+    assert_eq!(world.dial("call-1", PIN), 200);
+    let legs = world.legs();
+    assert!(legs.iter().all(|leg| joined(&world, *leg)));
+    let line = &world.roster(anna)[0];
+    assert_eq!(line.audio_stream_id, Some(3));
+    assert_eq!(line.external_user_id.as_deref(), Some("sip:alice"));
+    assert_eq!(line.muted, Some(false));
+    assert_eq!(line.attendee_id.as_ref().unwrap().len(), 36);
+
+    world.levels(&[(legs[2], 15)]);
+    let states = world.last(ben, Type::AudioMetadata).audio_metadata.unwrap();
+    assert_eq!(states.attendee_states[0].audio_stream_id, Some(3));
+
+    let cleo = world.enter("cleo");
+    assert_eq!(world.roster(cleo).len(), 4);
+    world.phone_hangs_up("call-1");
+    let gone = &world.roster(ben)[0];
+    assert_eq!((gone.audio_stream_id, gone.dropped), (Some(3), None));
+    for conn in [anna, ben, cleo] {
+        world.say(conn, leave());
+    }
+    assert_eq!(world.endings().len(), 4);
+    assert_eq!(
+        world.count(|note| matches!(note, Note::AttendeeLeft { .. })),
+        4
+    );
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_phone_is_asked_for_the_id_and_let_in() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    assert_eq!(world.dial("call-1", ""), 200);
+    assert_eq!(prompts(&world), [Prompt::EnterMeetingId]);
+    let leg = world.legs()[1];
+    assert!(!joined(&world, leg));
+    world.press(leg, "12*");
+    assert!(world.commands.contains(&MediaCommand::StopPlaying { leg }));
+    world.press(leg, PIN);
+    assert!(!joined(&world, leg));
+    world.press(leg, "#");
+    assert!(joined(&world, leg));
+    assert_eq!(prompts(&world), [Prompt::EnterMeetingId, Prompt::Joined]);
+    assert_eq!(
+        world.roster(anna)[0].external_user_id.as_deref(),
+        Some("sip:alice")
+    );
+    assert_eq!(
+        world.count(|note| matches!(note, Note::JoinedMeeting { .. })),
+        2
+    );
+}
+
+#[test]
+fn three_unknown_ids_end_with_goodbye() {
+    let mut world = World::new();
+    assert_eq!(world.dial("call-1", "u"), 200);
+    let leg = world.legs()[0];
+    for _ in 0..3 {
+        world.press(leg, "0000000000#");
+    }
+    assert_eq!(
+        prompts(&world),
+        [
+            Prompt::EnterMeetingId,
+            Prompt::UnknownMeetingId,
+            Prompt::UnknownMeetingId,
+            Prompt::Goodbye
+        ]
+    );
+    world.media(MediaEvent::PromptEnded {
+        leg,
+        prompt: Prompt::Goodbye,
+    });
+    assert!(world.answer_bye("call-1"));
+    assert_eq!(world.endings()[0].cause, Cause::NoMeetingChosen);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn an_unknown_id_that_was_dialled_is_404() {
+    let mut world = World::new();
+    assert_eq!(world.dial("call-1", "5555555555"), 404);
+    assert_eq!(world.endings()[0].cause, Cause::UnknownMeeting);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn guessing_ids_is_stopped_even_for_the_right_one_and_forgiven_later() {
+    let mut world = World::new();
+    for number in 0..10 {
+        assert_eq!(world.dial(&format!("guess-{number}"), "5555555555"), 404);
+    }
+    assert_eq!(world.dial("right", PIN), 403);
+    world.pass(Duration::from_secs(600));
+    assert_eq!(world.dial("later", PIN), 200);
+}
+
+#[test]
+fn guessing_at_the_prompt_learns_nothing() {
+    let mut world = World::with(|config| config.guesses = 1);
+    assert_eq!(world.dial("call-1", ""), 200);
+    let leg = world.legs()[0];
+    world.press(leg, "0000000000#");
+    world.press(leg, "1234567890#");
+    assert!(!joined(&world, leg));
+    assert_eq!(prompts(&world).last(), Some(&Prompt::UnknownMeetingId));
+}
+
+#[test]
+fn a_full_meeting_is_486() {
+    let mut world = World::new();
+    world.directory.get_mut(PIN).unwrap().max_attendees = 0;
+    assert_eq!(world.dial("call-1", PIN), 486);
+    assert_eq!(world.endings()[0].cause, Cause::MeetingFull);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_meeting_that_ended_just_now_is_410() {
+    let mut world = World::new();
+    world.handle(Input::EndMeeting {
+        meeting: "meeting-1".to_owned(),
+    });
+    assert_eq!(world.dial("call-1", PIN), 410);
+}
+
+#[test]
+fn a_draining_node_takes_no_phone() {
+    let mut world = World::new();
+    world.handle(Input::Drain);
+    assert_eq!(world.dial("call-1", PIN), 503);
+}
+
+#[test]
+fn a_phone_is_told_that_the_meeting_ended_and_then_hung_up_on() {
+    let mut world = World::new();
+    assert_eq!(world.dial("call-1", PIN), 200);
+    let leg = world.legs()[0];
+    world.handle(Input::EndMeeting {
+        meeting: "meeting-1".to_owned(),
+    });
+    assert!(world.commands.contains(&MediaCommand::Leave { leg }));
+    assert_eq!(prompts(&world).last(), Some(&Prompt::MeetingEnded));
+    assert!(!world.answer_bye("call-1"));
+    world.media(MediaEvent::PromptEnded {
+        leg,
+        prompt: Prompt::MeetingEnded,
+    });
+    assert!(world.answer_bye("call-1"));
+    assert_eq!(world.endings()[0].cause, Cause::MeetingEnded);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_phone_that_is_removed_is_hung_up_on() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    assert_eq!(world.dial("call-1", PIN), 200);
+    let attendee = world.roster(anna)[0].attendee_id.clone().unwrap();
+    world.handle(Input::RemoveAttendee {
+        meeting: "meeting-1".to_owned(),
+        attendee,
+    });
+    assert_eq!(world.roster(anna)[0].audio_stream_id, Some(2));
+    assert!(world.answer_bye("call-1"));
+    assert_eq!(world.endings()[0].cause, Cause::Removed);
+}
+
+#[test]
+fn the_drains_deadline_ends_phones_too() {
+    let mut world = World::new();
+    assert_eq!(world.dial("call-1", PIN), 200);
+    world.handle(Input::Drain);
+    assert!(!world.exchange.is_idle());
+    world.handle(Input::DrainDeadline);
+    assert!(world.answer_bye("call-1"));
+    assert_eq!(world.endings()[0].cause, Cause::Draining);
+    assert!(world.exchange.is_idle());
+}
