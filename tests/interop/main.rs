@@ -12,5 +12,6 @@ mod support;
 mod baresip;
 mod boto3;
 mod ears;
+mod linphone;
 mod records;
 mod sipp;
