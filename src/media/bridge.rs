@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wire::plan::{BridgeId, LegId, MediaEvent, StreamId};
 
 use crate::codec::FRAME;
-use crate::leg::{Event, Leg, Surroundings};
+use crate::leg::{Event, Leg, Surroundings, VideoPacket};
 use crate::mix::{Mixer, PartyId, SILENT, SharedEncoders};
 
 /// The legs of an engine, by place. Bridges name legs by their places.
@@ -168,7 +168,7 @@ impl Bridge {
         &self,
         now: Instant,
         source: usize,
-        packet: &crate::leg::VideoPacket,
+        packet: &VideoPacket,
         payload: &[u8],
         legs: &mut Legs,
         around: &mut Surroundings,
@@ -185,10 +185,8 @@ impl Bridge {
                 somebody_waits |= viewer.send_video(now, slot, packet, payload, around);
             }
         }
-        if somebody_waits {
-            if let Some(Some(leg)) = legs.get_mut(source) {
-                leg.await_key_frame(packet.stream);
-            }
+        if somebody_waits && let Some(Some(leg)) = legs.get_mut(source) {
+            leg.await_key_frame(packet.stream);
         }
     }
 

@@ -19,7 +19,8 @@ pub enum Event {
         /// 960 samples.
         samples_48k: Vec<i16>,
     },
-    /// A closed leg's own sockets, which the node may close; follows the leg's `Closed`. Never the shared one.
+    /// A closed leg's own sockets, which the node may close once it has sent what the outbox holds (the goodbye);
+    /// follows the leg's `Closed`. Never the shared one.
     SocketsFree {
         /// The sockets.
         sockets: Vec<SocketId>,

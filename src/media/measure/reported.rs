@@ -62,7 +62,7 @@ impl Reported {
                 rtt
             };
             if rtt <= LONGEST_RTT {
-                let us = u64::from(rtt) * 1_000_000 >> 16;
+                let us = (u64::from(rtt) * 1_000_000) >> 16;
                 self.rtt.add(us);
                 self.last_rtt_us = Some(us);
             }

@@ -119,7 +119,7 @@ impl Browser {
         };
         let mut out = [0; 256];
         let len = request.write(&mut out, b"transaction1").unwrap();
-        world.inject(self.address, self.server, out[..len].to_vec());
+        world.inject(self.address, self.server, &out[..len]);
     }
 
     pub(super) fn check(&self, world: &mut World) {
@@ -149,7 +149,7 @@ impl Browser {
         loop {
             match handshake.poll(&mut buffer) {
                 Output::Transmit(len) => {
-                    world.inject(self.address, self.server, buffer[..len].to_vec());
+                    world.inject(self.address, self.server, &buffer[..len]);
                 }
                 Output::Connected { local, remote } => {
                     let protector = Protector::new(&local).unwrap();
@@ -223,7 +223,7 @@ impl Browser {
         let len = protector
             .protect_rtp(&mut out, head + payload.len())
             .unwrap();
-        world.inject(self.address, self.server, out[..len].to_vec());
+        world.inject(self.address, self.server, &out[..len]);
     }
 
     pub(super) fn send_rtcp(&mut self, world: &mut World, write: impl FnOnce(&mut Writer<'_>)) {
@@ -234,7 +234,7 @@ impl Browser {
         let len = writer.len();
         let (protector, _) = self.keys.as_mut().unwrap();
         let len = protector.protect_rtcp(&mut out, len).unwrap();
-        world.inject(self.address, self.server, out[..len].to_vec());
+        world.inject(self.address, self.server, &out[..len]);
     }
 
     /// What the audio packets received sound like, at 48 kHz.
@@ -324,7 +324,7 @@ fn dtls_and_media_from_an_address_without_a_valid_check_are_dropped_unread() {
     browser.check_with(&mut world, "not the password not the password");
     browser.run(&mut world, 20);
     browser.start_handshake(&mut world);
-    world.inject(browser.address, shared.1, vec![0x80; 40]);
+    world.inject(browser.address, shared.1, &[0x80; 40]);
     browser.run(&mut world, 1000);
     let ledger = world.engines[SERVER].ledger();
     assert_eq!(ledger.dropped(Dropped::BadStun), 1);

@@ -83,7 +83,7 @@ proptest! {
         for (octets, to, from) in datagrams {
             let to = addresses[usize::from(to) % addresses.len()];
             let from = senders[usize::from(from) % senders.len()];
-            world.inject(from, to, octets);
+            world.inject(from, to, &octets);
             world.run(Duration::from_millis(3));
         }
         world.run(Duration::from_millis(100));
@@ -104,7 +104,7 @@ fn a_protected_call_does_not_notice_a_flood_from_strangers() {
         packet.extend((n as u16).to_be_bytes());
         packet.resize(172, n as u8);
         let to = addresses[n as usize % addresses.len()];
-        world.inject(stranger, to, packet);
+        world.inject(stranger, to, &packet);
         world.run(Duration::from_millis(1));
     }
     world.check_books();

@@ -128,12 +128,12 @@ impl World {
     }
 
     /// Sends a datagram from a foreign address.
-    pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, datagram: Vec<u8>) {
+    pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
         self.sent += 1;
-        for delay in (self.weather)(self.sent, to, &datagram) {
+        for delay in (self.weather)(self.sent, to, datagram) {
             self.number += 1;
             let key = (self.now + delay, self.number);
-            self.under_way.insert(key, (from, to, datagram.clone()));
+            self.under_way.insert(key, (from, to, datagram.to_vec()));
         }
     }
 
@@ -182,7 +182,7 @@ impl World {
         self.engines[engine].outbox().clear();
         for (socket, to, datagram) in waiting {
             let from = self.sockets[&(engine, socket)];
-            self.inject(from, to, datagram);
+            self.inject(from, to, &datagram);
         }
         while let Some(event) = self.engines[engine].poll_event() {
             match event {

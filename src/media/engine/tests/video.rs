@@ -83,20 +83,28 @@ fn send_frame(world: &mut World, from: &mut Browser, ssrc: u32, key: bool, numbe
     from.run(world, 33);
 }
 
-/// Payload type, sequence, timestamp, SSRC, mid and payload of the video that a viewer received.
-fn video_of(viewer: &Browser) -> Vec<(u8, u16, u32, u32, Option<String>, Vec<u8>)> {
+/// A video packet as a viewer received it.
+struct Seen {
+    payload_type: u8,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+    mid: Option<String>,
+    payload: Vec<u8>,
+}
+
+/// The video that a viewer received.
+fn video_of(viewer: &Browser) -> Vec<Seen> {
     let packets = viewer.received.iter().map(|p| RtpView::parse(p).unwrap());
     packets
         .filter(|view| view.payload_type() != 111)
-        .map(|view| {
-            (
-                view.payload_type(),
-                view.sequence(),
-                view.timestamp(),
-                view.ssrc(),
-                view.mid(4).map(str::to_owned),
-                view.payload().to_vec(),
-            )
+        .map(|view| Seen {
+            payload_type: view.payload_type(),
+            sequence: view.sequence(),
+            timestamp: view.timestamp(),
+            ssrc: view.ssrc(),
+            mid: view.mid(4).map(str::to_owned),
+            payload: view.payload().to_vec(),
         })
         .collect()
 }
@@ -122,12 +130,13 @@ fn a_viewer_gets_the_stream_from_a_key_frame_on_under_its_own_numbers() {
     let video = video_of(&viewer);
     assert_eq!(video.len(), 15);
     for (n, packet) in video.iter().enumerate() {
-        let (payload_type, sequence, timestamp, ssrc, mid, payload) = packet;
-        assert_eq!((*payload_type, *ssrc), (120, VIEWER_SSRC));
-        assert_eq!(mid.as_deref(), Some("2"));
-        assert_eq!(*sequence, video[0].1.wrapping_add(n as u16));
-        assert_eq!(*timestamp, video[0].2.wrapping_add(n as u32 * 3000));
-        assert_eq!(*payload, vp8(n == 0, n as u16 + 5));
+        assert_eq!((packet.payload_type, packet.ssrc), (120, VIEWER_SSRC));
+        assert_eq!(packet.mid.as_deref(), Some("2"));
+        let first = &video[0];
+        assert_eq!(packet.sequence, first.sequence.wrapping_add(n as u16));
+        let timestamp = first.timestamp.wrapping_add(n as u32 * 3000);
+        assert_eq!(packet.timestamp, timestamp);
+        assert_eq!(packet.payload, vp8(n == 0, n as u16 + 5));
     }
     // The source was asked for a key frame as soon as it was seen, and not after it came.
     assert_eq!(plis(&source), [SOURCE_SSRC]);
@@ -154,13 +163,16 @@ fn a_viewer_that_turns_to_another_source_sees_one_continuous_stream_from_its_key
     assert_eq!(plis(&second), [other]);
     let video = video_of(&viewer);
     assert_eq!(video.len(), 12);
-    let sequences: Vec<u16> = video.iter().map(|p| p.1.wrapping_sub(video[0].1)).collect();
+    let sequences: Vec<u16> = video
+        .iter()
+        .map(|p| p.sequence.wrapping_sub(video[0].sequence))
+        .collect();
     assert_eq!(sequences, (0..12).collect::<Vec<u16>>());
     assert!(video.windows(2).all(|w| {
-        let step = w[1].2.wrapping_sub(w[0].2);
+        let step = w[1].timestamp.wrapping_sub(w[0].timestamp);
         step > 0 && step < 90_000
     }));
-    assert_eq!(video[10].5, vp8(true, 712));
+    assert_eq!(video[10].payload, vp8(true, 712));
 }
 
 #[test]
