@@ -1,13 +1,349 @@
 //! The only place with sockets, threads and clocks.
 //!
-//! [`listen`] turns SIP bytes into messages, [`shard`] moves media, [`desk`] drives the calls.
-#![allow(dead_code)]
+//! [`run`] takes a configuration to a running node and back: bind everything, open the store, start the
+//! media thread, the record and the desk, serve, say so in `ready.json`, and drain when told to stop.
 
 mod addresses;
 mod bind;
+pub mod caller;
 mod certificate;
 pub mod desk;
 mod listen;
 pub mod ready;
 mod shard;
 pub mod sound;
+mod wiring;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use call::exchange::Exchange;
+use media::guard::dtls::Identity;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, ConfigError};
+use crate::control::{Control, now_ms};
+use crate::http;
+use crate::record::{RecordError, Recorder};
+use crate::store::{Store, StoreError};
+
+use addresses::local_addresses;
+use certificate::CertificateError;
+use desk::{Desk, Handle};
+use listen::Listeners;
+use ready::{Credentials, Ready, RunFolder};
+use shard::{Shard, ShardCommand, ShardError};
+use sound::SoundError;
+
+/// Why a node could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration asks for something that this machine does not give.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The records.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The media thread.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A built-in prompt.
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    /// The operating system.
+    #[error(transparent)]
+    System(#[from] SystemFault),
+}
+
+/// Something that the operating system did not give.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct SystemFault {
+    /// What was tried.
+    pub what: &'static str,
+    /// What came of it.
+    pub why: String,
+}
+
+fn fault(what: &'static str, why: &impl ToString) -> SystemFault {
+    SystemFault {
+        what,
+        why: why.to_string(),
+    }
+}
+
+/// Runs a node until it is told to stop and has drained.
+///
+/// # Errors
+/// [`NodeError`] when it cannot start; nothing stays bound then.
+pub async fn run(config: Config) -> Result<(), NodeError> {
+    config.check_files()?;
+    let mut terminate = Terminate::new()?;
+    let run_folder = take_run_folder(&config)?;
+    let bound = Bound::all(&config)?;
+    let node = Node::start(&config, bound, &run_folder).await?;
+    tracing::info!(
+        https = ?node.ready.https,
+        sip_tls = ?node.ready.sip_tls,
+        media = ?node.ready.media,
+        meet_domain = %node.ready.meet_domain,
+        "ready"
+    );
+
+    terminate.wait().await;
+    tracing::info!(deadline = ?config.drain.deadline, "draining; a second signal ends at once");
+    node.accepting.store(false, Ordering::Relaxed);
+    tokio::select! {
+        drained = node.desk.drain(config.drain.deadline) => {
+            if drained.is_err() {
+                tracing::error!("the desk ended before the drain did");
+            }
+        }
+        () = terminate.wait() => tracing::warn!("ending at once"),
+    }
+    node.stop().await;
+    Ok(())
+}
+
+/// Every TCP listener and SIP socket, bound and not yet served. Media sockets are the shard's.
+struct Bound {
+    https: Option<TcpListener>,
+    sip_tls: Option<TcpListener>,
+    sip_tcp: Option<TcpListener>,
+    sip_udp: Option<UdpSocket>,
+    metrics: Option<TcpListener>,
+}
+
+impl Bound {
+    fn all(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self {
+            https: bind::tcp(config, "http.listen", config.http.listen)?,
+            sip_tls: bind::tcp(config, "sip.tls.listen", config.sip.tls.listen)?,
+            sip_tcp: bind::tcp(config, "sip.tcp.listen", config.sip.tcp.listen)?,
+            sip_udp: bind::udp(config, "sip.udp.listen", config.sip.udp.listen)?,
+            metrics: bind::tcp(config, "metrics.listen", config.metrics.listen)?,
+        })
+    }
+
+    fn ready(&self, media: Option<SocketAddr>, meet_domain: String) -> Ready {
+        let tcp = |listener: &Option<TcpListener>| {
+            listener
+                .as_ref()
+                .and_then(|l| l.local_addr().ok())
+                .map(bind::reachable)
+        };
+        Ready {
+            https: tcp(&self.https),
+            sip_tls: tcp(&self.sip_tls),
+            sip_tcp: tcp(&self.sip_tcp),
+            sip_udp: self
+                .sip_udp
+                .as_ref()
+                .and_then(|s| s.local_addr().ok())
+                .map(bind::reachable),
+            media,
+            metrics: tcp(&self.metrics),
+            meet_domain,
+            pid: std::process::id(),
+        }
+    }
+}
+
+/// A running node.
+struct Node {
+    desk: Handle,
+    recorder: Recorder,
+    record_thread: std::thread::JoinHandle<()>,
+    store: Store,
+    ready: Ready,
+    /// Whether `/ready` says yes.
+    accepting: Arc<AtomicBool>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Node {
+    async fn start(
+        config: &Config,
+        bound: Bound,
+        run_folder: &RunFolder,
+    ) -> Result<Self, NodeError> {
+        let local =
+            local_addresses().map_err(|e| fault("cannot list this machine's addresses", &e))?;
+        let (events, media_events) = desk::media_channel();
+        let shard = wiring::start_shard(config, &local, events)?;
+        for (prompt, samples) in sound::prompts()? {
+            shard.command(ShardCommand::Clip(prompt, samples));
+        }
+        let media = shard.shared().first().copied();
+
+        let store = Store::open(&config.node.data).await?;
+        let deployment = store
+            .deployment(config.node.account_id.as_deref(), now_ms())
+            .await?;
+        let place = wiring::place(config, &bound, media);
+        let ready = bound.ready(media, place.dial.clone());
+        let key = store
+            .first_administrator(&deployment.account_id, now_ms())
+            .await?;
+        run_folder
+            .credentials(&Credentials {
+                access_key_id: key.access_key_id,
+                secret_access_key: key.secret_access_key.expose().to_owned(),
+                region: config.node.region.clone(),
+                account_id: deployment.account_id.clone(),
+            })
+            .map_err(|e| fault("cannot write credentials.json", &e))?;
+        let (recorder, record_thread) =
+            Recorder::start(wiring::record_settings(config, &deployment, &local))?;
+
+        let (to_desk, inbox) = desk::channel();
+        let desk = Handle::new(to_desk.clone());
+        let control = Control {
+            store: store.clone(),
+            desk: desk.clone(),
+            deployment,
+            place,
+            max_attendees: config.limits.attendees,
+        };
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let finder = wiring::finder(control.clone());
+        let exchange = Exchange::new(
+            wiring::exchange_config(config, &local)?,
+            (Instant::now(), SystemTime::now()),
+        );
+        let task = Desk::new(
+            exchange,
+            inbox,
+            to_desk.downgrade(),
+            media_events,
+            shard,
+            recorder.clone(),
+            finder,
+        );
+        tasks.spawn(task.run());
+
+        let names = certificate::own_names(config.node.meet_domain().as_deref(), &local);
+        let certificate = certificate::load(config.tls.as_ref(), &config.node.data, names)?;
+        let accepting = Arc::new(AtomicBool::new(true));
+        let listeners = Listeners::new(to_desk, stop.clone(), config.limits.sip_connections);
+        let admin = http::admin::bind(run_folder.folder())
+            .map_err(|e| fault("cannot make the administration socket", &e))?;
+        wiring::Servers {
+            config,
+            control,
+            certificate,
+            listeners,
+            accepting: accepting.clone(),
+            stop: stop.clone(),
+        }
+        .spawn(bound, admin, &tasks)?;
+        run_folder
+            .ready(&ready)
+            .map_err(|e| fault("cannot write ready.json", &e))?;
+        Ok(Self {
+            desk,
+            recorder,
+            record_thread,
+            store,
+            ready,
+            accepting,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Closes everything, in the order in which nothing is lost.
+    async fn stop(self) {
+        self.stop.cancel();
+        drop(self.desk);
+        self.tasks.close();
+        if tokio::time::timeout(LAST_TASKS, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some connections did not close in time");
+        }
+        self.recorder.finish().await;
+        drop(self.recorder);
+        let thread = self.record_thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        if !matches!(
+            tokio::time::timeout(LAST_TASKS, joined).await,
+            Ok(Ok(Ok(())))
+        ) {
+            tracing::error!("the record's thread did not end in good order");
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Terminate(Signal, Signal);
+
+impl Terminate {
+    fn new() -> Result<Self, SystemFault> {
+        let listen = |kind| signal(kind).map_err(|e| fault("cannot listen for signals", &e));
+        Ok(Self(
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::interrupt())?,
+        ))
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+fn take_run_folder(config: &Config) -> Result<RunFolder, NodeError> {
+    let data = &config.node.data;
+    RunFolder::take(data).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            let problem = format!("another campanile runs on {}", data.display());
+            config
+                .refuse(
+                    "node.data",
+                    problem,
+                    "stop it, or name another folder with --data",
+                )
+                .into()
+        } else {
+            fault("cannot make the run folder", &error).into()
+        }
+    })
+}
+
+/// Thirty-two unpredictable octets.
+fn seed() -> Result<[u8; 32], SystemFault> {
+    use rand::TryRng;
+    let mut seed = [0; 32];
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|e| fault("no random bytes", &e))?;
+    Ok(seed)
+}
+
+/// A new certificate for DTLS; it lives as long as the process.
+fn dtls_identity() -> Result<Identity, SystemFault> {
+    Identity::generate().map_err(|e| fault("cannot make a DTLS certificate", &e))
+}
+
+/// Time for connections to close once told to.
+const LAST_TASKS: Duration = Duration::from_secs(5);

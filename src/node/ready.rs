@@ -77,6 +77,12 @@ impl RunFolder {
         })
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A file of the folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

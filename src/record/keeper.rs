@@ -130,7 +130,10 @@ impl Keeper {
 
     fn note(&mut self, note: Note, at_ms: u64) {
         match note {
-            Note::SipMessage { call, bytes, .. } => self.sip_message(call, &bytes, at_ms),
+            Note::SipMessage { call, bytes, .. } if self.settings.sip_messages => {
+                self.sip_message(call, &bytes, at_ms);
+            }
+            Note::SipMessage { .. } => {}
             Note::CallStarted(start) => self.started(start, at_ms),
             Note::CallAnswered { call } => {
                 if let Some(kept) = self.calls.get_mut(&call) {
@@ -178,7 +181,13 @@ impl Keeper {
                 to_user,
                 peer,
                 ..
-            } => (sip_call_id, from_user, to_user, peer.ip().to_string(), true),
+            } => (
+                sip_call_id,
+                from_user,
+                to_user,
+                peer.ip().to_string(),
+                self.settings.call_records,
+            ),
             Party::Browser {
                 attendee_id,
                 external_user_id,
@@ -243,6 +252,9 @@ impl Keeper {
             tracing::warn!(leg = ?sample.leg, "a sample of a leg that belongs to no call");
             return;
         };
+        if !self.settings.media_metrics {
+            return;
+        }
         let whose = Whose {
             connector_id: &self.settings.connector_id,
             region: &self.settings.region,

@@ -37,6 +37,12 @@ pub struct Settings {
     pub account_id: String,
     /// The built-in voice connector, to which calls into meetings belong.
     pub connector_id: String,
+    /// Write the media metric log.
+    pub media_metrics: bool,
+    /// Write the SIP message log.
+    pub sip_messages: bool,
+    /// Write call records.
+    pub call_records: bool,
     /// The bucket of call records.
     pub bucket: String,
     /// Our host names and addresses: user parts of their URIs are meeting ids, which are masked.

@@ -1,6 +1,8 @@
 //! The way to the desk: what may be told to the one task that drives every call, and the handle by
 //! which the HTTP side tells it.
 
+mod task;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,8 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use wire::sip::{Message, SipError};
+
+pub(crate) use task::{Desk, Finder, media_channel};
 
 /// What comes to the desk.
 pub(crate) enum ToDesk {

@@ -1,0 +1,591 @@
+//! `campanile call`: a scripted phone made of the same parts as the server.
+//!
+//! One SIP connection, one media shard with one leg, and [`call::phone::Caller`] between them.
+
+mod report;
+mod target;
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use call::ending::{Cause, Ending};
+use call::exchange::{Flow, FlowId, Transport};
+use call::negotiate::phone::{Rules, SrtpPolicy};
+use call::phone::{Caller, CallerInput, CallerOutput, Dial};
+use media::engine::{self, Event};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use wire::plan::{AudioCodec, LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection};
+use wire::sip::{Host, Scheme, Uri};
+
+use super::desk::{self, ToDesk};
+use super::listen::Listeners;
+use super::shard::{PhonePlace, Places, Shard, ShardCommand, ShardError};
+use super::sound::{self, SoundError};
+use super::{SystemFault, dtls_identity, seed};
+
+pub use report::{Direction, Report};
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whom to call.
+    pub uri: String,
+    /// How to reach them.
+    pub transport: Transport,
+    /// Whether media must be protected.
+    pub srtp: bool,
+    /// What to offer; `None` offers everything.
+    pub codec: Option<AudioCodec>,
+    /// What to say, over and over; `None` is a tone of 440 Hz.
+    pub play: Option<PathBuf>,
+    /// Where to keep what was heard.
+    pub record: Option<PathBuf>,
+    /// Keys to press once the call is answered.
+    pub dtmf: Option<String>,
+    /// How long to talk.
+    pub duration: Duration,
+    /// Whose certificates to believe.
+    pub trust: Trust,
+    /// Tell what happens while it happens, on standard error.
+    pub progress: bool,
+}
+
+/// Whose certificates to believe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// The system's.
+    System,
+    /// Those of a PEM file.
+    File(PathBuf),
+    /// Any (`--insecure`).
+    Nobody,
+}
+
+/// Why a call could not even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Not a SIP URI.
+    #[error("{uri} is no SIP URI: {why}")]
+    BadUri {
+        /// What was given.
+        uri: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A host that no certificate can be for.
+    #[error("{0} is no host name")]
+    BadHost(String),
+    /// The host is unknown or does not answer.
+    #[error("cannot reach {what}: {source}")]
+    Unreachable {
+        /// Host or address.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The TLS handshake.
+    #[error(
+        "TLS with {peer}: {source} (--ca FILE names the certificate to trust, --insecure trusts any)"
+    )]
+    Tls {
+        /// Whom we called.
+        peer: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// `--ca`.
+    #[error("cannot use the certificates in {path}: {why}", path = path.display())]
+    BadRoots {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// This system keeps no trusted certificates where they usually are.
+    #[error(
+        "no trusted certificates found on this system; name them with --ca FILE, or trust any with --insecure"
+    )]
+    NoRoots,
+    /// `--dtmf`.
+    #[error("{0:?} is no telephone key; use 0-9, *, #, A-D")]
+    BadKey(char),
+    /// `--play` or `--record`.
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    /// The media thread.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// Random bytes or certificates.
+    #[error(transparent)]
+    System(#[from] SystemFault),
+}
+
+/// Calls, talks, hangs up, and tells how it went. Interrupted by Ctrl-C it hangs up at once.
+///
+/// # Errors
+/// [`CallError`] when the call could not be tried; a call that was refused is a [`Report`].
+pub async fn run(options: Options) -> Result<Report, CallError> {
+    let uri = parse(&options.uri)?;
+    if let Some(key) = options
+        .dtmf
+        .iter()
+        .flat_map(|k| k.chars())
+        .find(|k| !KEYS.contains(*k))
+    {
+        return Err(CallError::BadKey(key));
+    }
+    let speech = match &options.play {
+        Some(path) => sound::read(path)?,
+        None => tone(),
+    };
+    let (to_us, inbox) = desk::channel();
+    let stop = CancellationToken::new();
+    let listeners = Listeners::new(to_us, stop.clone(), 1);
+    let flow = connect(&uri, &options, &listeners).await?;
+    let (events, media) = desk::media_channel();
+    let shard = start_shard(flow.local.ip(), events)?;
+    shard.command(ShardCommand::Clip(Prompt::File, speech));
+    if options.record.is_some() || options.progress {
+        shard.command(ShardCommand::Tap(LEG, true));
+    }
+    let now = Instant::now();
+    let call = Call {
+        caller: Caller::new(now, dial(uri, &options, flow), seed()?),
+        options: &options,
+        shard,
+        outgoing: None,
+        started: now,
+        answered: None,
+        hang_up_at: None,
+        keys_at: None,
+        plan: None,
+        ending: None,
+        closed: false,
+        heard: Vec::new(),
+        power: (0.0, 0),
+        tally: report::Tally::default(),
+    };
+    let report = call.run(inbox, media).await?;
+    stop.cancel();
+    Ok(report)
+}
+
+/// A call in progress.
+struct Call<'a> {
+    caller: Caller,
+    options: &'a Options,
+    shard: Shard,
+    outgoing: Option<Outgoing>,
+    started: Instant,
+    answered: Option<Instant>,
+    hang_up_at: Option<Instant>,
+    keys_at: Option<Instant>,
+    plan: Option<Box<LegPlan>>,
+    ending: Option<Ending>,
+    closed: bool,
+    heard: Vec<i16>,
+    /// Sum of squares and count of what was heard.
+    power: (f64, u64),
+    tally: report::Tally,
+}
+
+enum Outgoing {
+    Connection(mpsc::Sender<Vec<u8>>),
+    Datagrams(Arc<UdpSocket>),
+}
+
+impl Call<'_> {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<ToDesk>,
+        mut media: UnboundedReceiver<Event>,
+    ) -> Result<Report, CallError> {
+        let mut early: VecDeque<CallerOutput> = VecDeque::new();
+        loop {
+            self.put_out(&mut early);
+            if self.is_over() {
+                break;
+            }
+            let alarm = [self.caller.next_timeout(), self.hang_up_at, self.keys_at]
+                .into_iter()
+                .flatten()
+                .min();
+            let alarm = alarm.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            tokio::select! {
+                Some(message) = inbox.recv() => self.message(message),
+                Some(event) = media.recv() => self.media(event),
+                () = tokio::time::sleep_until(alarm.into()) => self.alarm(Instant::now()),
+                _ = tokio::signal::ctrl_c() => self.hang_up("interrupted"),
+            }
+        }
+        self.shard.stop();
+        while let Ok(event) = media.try_recv() {
+            self.media(event);
+        }
+        if let Some(path) = &self.options.record {
+            sound::write(path, &self.heard)?;
+        }
+        Ok(self.report())
+    }
+
+    fn message(&mut self, message: ToDesk) {
+        let now = Instant::now();
+        match message {
+            ToDesk::FlowOpened { outgoing, .. } => {
+                self.outgoing = Some(Outgoing::Connection(outgoing))
+            }
+            ToDesk::DatagramsOpened { socket, .. } => {
+                self.outgoing = Some(Outgoing::Datagrams(socket))
+            }
+            ToDesk::Sip {
+                flow,
+                message,
+                bytes,
+            } => self.caller.handle(
+                now,
+                CallerInput::Sip {
+                    flow,
+                    message,
+                    bytes,
+                },
+            ),
+            ToDesk::FlowClosed { flow } => {
+                self.caller.handle(now, CallerInput::FlowClosed { flow });
+                // The only way to the other side is gone, and with it the call.
+                let ending = Ending::new(Cause::TransportLost);
+                self.caller.handle(
+                    now,
+                    CallerInput::HangUp {
+                        ending: ending.clone(),
+                    },
+                );
+                self.ending.get_or_insert(ending);
+            }
+            _ => {}
+        }
+    }
+
+    fn media(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Media(event) => {
+                if let MediaEvent::PromptEnded { .. } = event {
+                    self.shard.command(ShardCommand::Media(MediaCommand::Play {
+                        leg: LEG,
+                        prompt: Prompt::File,
+                    }));
+                }
+                if let MediaEvent::Closed { .. } = event {
+                    self.closed = true;
+                }
+                self.caller.handle(now, CallerInput::Media(event));
+            }
+            Event::Sample(sample) => self.tally.add(&sample),
+            Event::Heard { samples_48k, .. } => {
+                self.power.0 += samples_48k
+                    .iter()
+                    .map(|s| f64::from(*s).powi(2))
+                    .sum::<f64>();
+                self.power.1 += samples_48k.len() as u64;
+                if self.options.record.is_some() {
+                    self.heard.extend_from_slice(&samples_48k);
+                }
+            }
+            Event::SocketsFree { .. } => {}
+        }
+    }
+
+    fn alarm(&mut self, now: Instant) {
+        if self.keys_at.is_some_and(|at| now >= at) {
+            self.keys_at = None;
+            let digits = self.options.dtmf.clone().unwrap_or_default();
+            self.tell(&format!("pressing {} keys", digits.len()));
+            self.shard
+                .command(ShardCommand::Media(MediaCommand::SendDigits {
+                    leg: LEG,
+                    digits,
+                }));
+        }
+        if self.hang_up_at.is_some_and(|at| now >= at) {
+            self.hang_up_at = None;
+            self.hang_up("done");
+        }
+        self.caller.timeout(now);
+    }
+
+    fn hang_up(&mut self, why: &str) {
+        let ending = Ending::with_text(Cause::WeHungUp, why);
+        self.caller
+            .handle(Instant::now(), CallerInput::HangUp { ending });
+    }
+
+    fn put_out(&mut self, early: &mut VecDeque<CallerOutput>) {
+        while let Some(output) = self.caller.poll() {
+            early.push_back(output);
+        }
+        // What is said before the connection has reported itself waits for it.
+        while self.outgoing.is_some() || matches!(early.front(), Some(CallerOutput::Media(_))) {
+            let Some(output) = early.pop_front() else {
+                return;
+            };
+            self.one_out(output);
+        }
+    }
+
+    fn one_out(&mut self, output: CallerOutput) {
+        match output {
+            CallerOutput::Sip { to, message, .. } => match &self.outgoing {
+                Some(Outgoing::Connection(queue)) => {
+                    // A server that reads nothing for so long ends the call by its own time-outs.
+                    let _ = queue.try_send(message);
+                }
+                Some(Outgoing::Datagrams(socket)) => {
+                    let _ = socket.try_send_to(&message, to);
+                }
+                None => {}
+            },
+            CallerOutput::Media(command) => self.shard.command(ShardCommand::Media(command)),
+            CallerOutput::Progress { status, reason } => self.tell(&format!("{status} {reason}")),
+            CallerOutput::Answered { plan } => self.answered(plan),
+            CallerOutput::Ended(ending) => {
+                self.tell(&format!("ended: {}", ending.text));
+                self.ending = Some(ending);
+            }
+            CallerOutput::Note(_) => {}
+        }
+    }
+
+    fn answered(&mut self, plan: Box<LegPlan>) {
+        let now = Instant::now();
+        self.answered = Some(now);
+        self.hang_up_at = Some(now + self.options.duration);
+        self.keys_at = self.options.dtmf.is_some().then_some(now + KEYS_AFTER);
+        let codec = plan
+            .audio
+            .as_ref()
+            .map_or("no audio", |a| a.send.codec.encoding_name());
+        self.tell(&format!(
+            "answered: {codec}, {}",
+            protection(&plan).unwrap_or("no SRTP")
+        ));
+        self.plan = Some(plan);
+        self.shard.command(ShardCommand::Media(MediaCommand::Play {
+            leg: LEG,
+            prompt: Prompt::File,
+        }));
+    }
+
+    /// The ending was told, the leg has given its last sample, and nothing is left to be said.
+    fn is_over(&self) -> bool {
+        self.ending.is_some() && (self.closed || self.plan.is_none()) && self.caller.is_done()
+    }
+
+    fn report(&self) -> Report {
+        let millis = |d: Duration| d.as_millis() as u64;
+        let ending = self
+            .ending
+            .clone()
+            .unwrap_or_else(|| Ending::new(Cause::Internal));
+        let talked = self
+            .answered
+            .map(|at| millis(at.elapsed()).min(millis(self.options.duration) + 1000));
+        let mut report = Report {
+            answered: self.answered.is_some(),
+            setup_ms: self.answered.map(|at| millis(at - self.started)),
+            duration_ms: talked,
+            codec: None,
+            srtp: self.plan.as_deref().and_then(protection),
+            received: Direction::default(),
+            sent: Direction::default(),
+            rtt_ms: None,
+            mos: None,
+            heard_dbfs: self.loudness(),
+            ending: ending.text,
+            sip_status: ending.sip_status,
+        };
+        self.tally.fill(&mut report);
+        report
+    }
+
+    fn loudness(&self) -> Option<f64> {
+        let (sum, count) = self.power;
+        let rms = (sum / count as f64).sqrt() / 32768.0;
+        (count > 0 && rms > 0.0).then(|| 20.0 * rms.log10())
+    }
+
+    fn tell(&self, what: &str) {
+        if self.options.progress {
+            let at = self.started.elapsed().as_secs_f64();
+            // Nobody may be reading; the call goes on.
+            let _ = writeln!(io::stderr(), "{at:7.3} {what}");
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Uri, CallError> {
+    let full = if text.contains(':') && text.starts_with("sip") {
+        text.to_owned()
+    } else {
+        format!("sip:{text}")
+    };
+    let bad = |why: String| CallError::BadUri {
+        uri: text.to_owned(),
+        why,
+    };
+    let uri = Uri::parse(&full).map_err(|e| bad(e.to_string()))?;
+    match uri.scheme {
+        Scheme::Sip | Scheme::Sips => Ok(uri),
+        _ => Err(bad("the scheme must be sip or sips".to_owned())),
+    }
+}
+
+fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
+    let mut rules = Rules::default();
+    if let Some(codec) = options.codec {
+        rules.codecs = vec![codec];
+    }
+    let mut from = target.clone();
+    from.user = Some("campanile-call".to_owned());
+    from.host = Host::Ip(flow.local.ip().to_canonical());
+    from.port = None;
+    from.params = Default::default();
+    from.headers = None;
+    Dial {
+        target,
+        from,
+        flow,
+        contact: None,
+        user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
+        rules,
+        srtp: if options.srtp {
+            SrtpPolicy::Require
+        } else {
+            SrtpPolicy::Off
+        },
+        leg: LEG,
+        patience: Duration::from_secs(60),
+    }
+}
+
+/// Opens the connection; its messages come to the channel behind `listeners`.
+async fn connect(uri: &Uri, options: &Options, listeners: &Listeners) -> Result<Flow, CallError> {
+    let tls = options.transport == Transport::Tls;
+    let mut last = None;
+    for peer in target::resolve(uri, tls).await? {
+        let unreachable = |source| CallError::Unreachable {
+            what: peer.to_string(),
+            source,
+        };
+        if options.transport == Transport::Udp {
+            return datagrams(peer, listeners).await.map_err(unreachable);
+        }
+        let stream = match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(peer)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                last = Some(unreachable(error));
+                continue;
+            }
+            Err(_) => {
+                last = Some(unreachable(io::ErrorKind::TimedOut.into()));
+                continue;
+            }
+        };
+        let local = stream.local_addr().map_err(unreachable)?;
+        let flow = Flow {
+            id: FlowId(1),
+            transport: options.transport,
+            local,
+            peer,
+        };
+        let listeners = listeners.clone();
+        if tls {
+            let connector = TlsConnector::from(target::client_config(&options.trust)?);
+            let stream = connector
+                .connect(target::server_name(&uri.host)?, stream)
+                .await
+                .map_err(|source| CallError::Tls { peer, source })?;
+            tokio::spawn(async move { listeners.connection(flow, stream).await });
+        } else {
+            tokio::spawn(async move { listeners.connection(flow, stream).await });
+        }
+        return Ok(flow);
+    }
+    Err(last.unwrap_or_else(|| CallError::Unreachable {
+        what: options.uri.clone(),
+        source: io::Error::other("the name has no address"),
+    }))
+}
+
+async fn datagrams(peer: SocketAddr, listeners: &Listeners) -> io::Result<Flow> {
+    // The socket that asks the kernel for the way also has the address that the way begins at.
+    let probe = UdpSocket::bind(any(peer.ip())).await?;
+    probe.connect(peer).await?;
+    let socket = UdpSocket::bind(SocketAddr::new(probe.local_addr()?.ip(), 0)).await?;
+    let local = socket.local_addr()?;
+    let listeners = listeners.clone();
+    tokio::spawn(async move { listeners.serve_datagrams(socket).await });
+    Ok(Flow {
+        id: FlowId(1),
+        transport: Transport::Udp,
+        local,
+        peer,
+    })
+}
+
+fn any(like: IpAddr) -> SocketAddr {
+    match like {
+        IpAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+        IpAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
+    }
+}
+
+fn start_shard(local: IpAddr, events: mpsc::UnboundedSender<Event>) -> Result<Shard, CallError> {
+    let local = local.to_canonical();
+    let places = Places {
+        shared: Vec::new(),
+        advertised: Vec::new(),
+        phones: vec![PhonePlace {
+            bind: local,
+            advertise: local,
+        }],
+        ports: (10_000, 60_000),
+    };
+    let config = engine::Config {
+        epoch: (Instant::now(), SystemTime::now()),
+        seed: seed()?,
+        media_timeout: Duration::from_secs(30),
+        loudest: 6,
+        outbox_datagrams: 64,
+        identity: dtls_identity()?,
+    };
+    Ok(Shard::start(places, config, events)?)
+}
+
+fn protection(plan: &LegPlan) -> Option<&'static str> {
+    match &plan.protection {
+        Protection::Plain => None,
+        Protection::Sdes { local, .. } => Some(local.profile.suite_name()),
+        Protection::Dtls { .. } => Some("DTLS-SRTP"),
+    }
+}
+
+/// One second of 440 Hz at −20 dBFS; a whole number of periods, so that it may be repeated.
+fn tone() -> Arc<[i16]> {
+    let step = 2.0 * std::f64::consts::PI * 440.0 / 48_000.0;
+    (0..48_000)
+        .map(|n| ((f64::from(n) * step).sin() * 3277.0) as i16)
+        .collect()
+}
+
+const LEG: LegId = LegId(1);
+const KEYS: &str = "0123456789*#ABCDabcd";
+/// A listener needs a moment before it takes keys.
+const KEYS_AFTER: Duration = Duration::from_secs(1);
+const CONNECT_TIME: Duration = Duration::from_secs(10);

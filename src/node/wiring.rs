@@ -1,0 +1,273 @@
+//! From configuration to parts: what each part of a node is told when it is made.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant, SystemTime};
+
+use call::exchange::{self, Flow};
+use call::negotiate::phone::SrtpPolicy as CallSrtp;
+use call::phone::SrtpPolicies;
+use media::engine;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rustls::sign::CertifiedKey;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::sip::Host;
+
+use super::addresses::advertised;
+use super::desk::Finder;
+use super::listen::Listeners;
+use super::shard::{PhonePlace, Places, Shard};
+use super::{Bound, NodeError, bind, certificate, dtls_identity, fault, seed};
+use crate::config::{Config, Listen, SrtpPolicy};
+use crate::control::{Control, Place};
+use crate::http::{self, Patience, Shared};
+use crate::record::Settings;
+use crate::store::Deployment;
+
+/// Starts the media thread on the configured addresses.
+pub(super) fn start_shard(
+    config: &Config,
+    local: &[IpAddr],
+    events: UnboundedSender<engine::Event>,
+) -> Result<Shard, NodeError> {
+    let shared: Vec<SocketAddr> = match config.media.listen {
+        Listen::Off => Vec::new(),
+        Listen::At(address) => vec![address],
+        // One socket per address: answers leave from the address that was asked.
+        Listen::All(port) => local.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
+    };
+    let bound = config
+        .media
+        .listen
+        .address()
+        .map_or(Ipv4Addr::LOCALHOST.into(), |a| a.ip());
+    let places = Places {
+        shared,
+        advertised: config.media.advertise.clone(),
+        phones: phone_places(&config.media.advertise, bound, local),
+        ports: (config.media.ports.first, config.media.ports.last),
+    };
+    let engine = engine::Config {
+        epoch: (Instant::now(), SystemTime::now()),
+        seed: seed()?,
+        media_timeout: config.media.timeout,
+        loudest: config.media.loudest,
+        outbox_datagrams: OUTBOX,
+        identity: dtls_identity()?,
+    };
+    Shard::start(places, engine, events).map_err(|error| match error {
+        super::ShardError::Bind { address, source } => {
+            bind::refuse(config, "media.listen", address, &source).into()
+        }
+        other => other.into(),
+    })
+}
+
+/// Where phones' media is bound and what phones are told, one place per address family.
+fn phone_places(configured: &[IpAddr], bound: IpAddr, local: &[IpAddr]) -> Vec<PhonePlace> {
+    let told = advertised(configured, bound, local);
+    let place = |any: IpAddr| {
+        let advertise = *told.iter().find(|ip| ip.is_ipv4() == any.is_ipv4())?;
+        let bind = if bound.is_unspecified() || bound.is_ipv4() != any.is_ipv4() {
+            any
+        } else {
+            bound
+        };
+        Some(PhonePlace { bind, advertise })
+    };
+    [
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    ]
+    .into_iter()
+    .filter_map(place)
+    .collect()
+}
+
+/// Where links and dial strings point.
+pub(super) fn place(config: &Config, bound: &Bound, media: Option<SocketAddr>) -> Place {
+    let told = bound.ready(media, String::new());
+    let text = |address: Option<SocketAddr>| address.map(|a| a.to_string());
+    let sip = told.sip_tls.or(told.sip_tcp).or(told.sip_udp);
+    let default_port = match (told.sip_tls, sip) {
+        (Some(_), _) => 5061,
+        _ => 5060,
+    };
+    let dial = config.node.meet_domain().or_else(|| {
+        sip.map(|a| {
+            if a.port() == default_port {
+                a.ip().to_string()
+            } else {
+                a.to_string()
+            }
+        })
+    });
+    Place {
+        region: config.node.region.clone(),
+        public: config.http.public.clone(),
+        https: text(told.https).unwrap_or_default(),
+        dial: dial.unwrap_or_else(|| "127.0.0.1".to_owned()),
+        audio: text(media).unwrap_or_else(|| "off".to_owned()),
+    }
+}
+
+/// What the record is told.
+pub(super) fn record_settings(
+    config: &Config,
+    deployment: &Deployment,
+    local: &[IpAddr],
+) -> Settings {
+    let mut meet_hosts: Vec<String> = local
+        .iter()
+        .chain(&config.media.advertise)
+        .map(ToString::to_string)
+        .collect();
+    meet_hosts.extend(config.node.meet_domain());
+    meet_hosts.push("localhost".to_owned());
+    Settings {
+        data: config.node.data.clone(),
+        region: config.node.region.clone(),
+        account_id: deployment.account_id.clone(),
+        connector_id: deployment.voice_connector_id.clone(),
+        bucket: config.record.bucket.clone(),
+        media_metrics: config.record.media_metrics,
+        sip_messages: config.record.sip_messages,
+        call_records: config.record.call_records,
+        meet_hosts,
+    }
+}
+
+/// What the calls are told.
+pub(super) fn exchange_config(
+    config: &Config,
+    local: &[IpAddr],
+) -> Result<exchange::Config, NodeError> {
+    let srtp = |policy| match policy {
+        SrtpPolicy::Require => CallSrtp::Require,
+        SrtpPolicy::Optional => CallSrtp::Prefer,
+    };
+    let mut exchange = exchange::Config::new(seed()?);
+    exchange.phones.domains = config
+        .node
+        .meet_domain()
+        .map(Host::Name)
+        .into_iter()
+        .collect();
+    exchange
+        .phones
+        .domains
+        .push(Host::Name("localhost".to_owned()));
+    exchange.phones.addresses = local
+        .iter()
+        .chain(&config.media.advertise)
+        .copied()
+        .collect();
+    exchange.phones.srtp = SrtpPolicies {
+        udp: srtp(config.sip.udp.srtp),
+        tcp: srtp(config.sip.tcp.srtp),
+        tls: srtp(config.sip.tls.srtp),
+    };
+    Ok(exchange)
+}
+
+/// Looks meetings up by the id that was dialled.
+pub(super) fn finder(control: Control) -> Finder {
+    Arc::new(move |pin: String| {
+        let control = control.clone();
+        Box::pin(async move { control.find_by_pin(&pin).await })
+    })
+}
+
+/// Everything that accepts connections.
+pub(super) struct Servers<'a> {
+    pub(super) config: &'a Config,
+    pub(super) control: Control,
+    pub(super) certificate: Arc<CertifiedKey>,
+    pub(super) listeners: Listeners,
+    pub(super) accepting: Arc<AtomicBool>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Servers<'_> {
+    /// Starts serving on all that is bound.
+    pub(super) fn spawn(
+        self,
+        bound: Bound,
+        admin: UnixListener,
+        tasks: &TaskTracker,
+    ) -> Result<(), NodeError> {
+        let Self {
+            config,
+            control,
+            certificate,
+            listeners,
+            accepting,
+            stop,
+        } = self;
+        let patience = Patience {
+            connections: config.limits.http_connections,
+            head: config.limits.http_header_timeout,
+        };
+        if let Some(listener) = bound.sip_tls {
+            let tls = certificate::server_config(certificate.clone(), &[])?;
+            tasks.spawn(
+                listeners
+                    .clone()
+                    .serve_stream(listener, Some(TlsAcceptor::from(Arc::new(tls)))),
+            );
+        }
+        if let Some(listener) = bound.sip_tcp {
+            tasks.spawn(listeners.clone().serve_stream(listener, None));
+        }
+        if let Some(socket) = bound.sip_udp {
+            tasks.spawn(listeners.serve_datagrams(socket));
+        }
+        let shared = Shared::new(control, &config.limits);
+        tasks.spawn(http::serve_unix(
+            admin,
+            http::admin::router(shared.clone()),
+            patience,
+            stop.clone(),
+        ));
+        if let Some(listener) = bound.https {
+            let tls = Arc::new(certificate::server_config(certificate, &["http/1.1"])?);
+            tasks.spawn(http::serve(
+                listener,
+                tls,
+                http::router(shared),
+                patience,
+                stop.clone(),
+            ));
+        }
+        if let Some(listener) = bound.metrics {
+            let router = http::health::router(prometheus()?, accepting);
+            tasks.spawn(http::serve_plain(listener, router, patience, stop));
+        }
+        Ok(())
+    }
+}
+
+/// Installs the recorder of `metrics`, once per process.
+fn prometheus() -> Result<PrometheusHandle, NodeError> {
+    let handle = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|e| fault("cannot collect metrics", &e))?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// Packets that the outbox holds before it grows: a batch received, times some viewers.
+const OUTBOX: usize = 4096;
+/// How often the metrics' histograms are compacted.
+const UPKEEP: Duration = Duration::from_secs(5);
