@@ -270,9 +270,10 @@ impl Uri {
         let decisive = ["user", "ttl", "method", "maddr", "transport"]
             .iter()
             .all(|n| self.params.has(n) == other.params.has(n));
-        let shared = self.params.iter().all(|(name, value)| {
+        // Of a parameter that is written twice, the first counts.
+        let shared = self.params.iter().all(|(name, _)| {
             !other.params.has(name)
-                || match (value, other.params.get(name)) {
+                || match (self.params.get(name), other.params.get(name)) {
                     (Some(a), Some(b)) => unescape(a).eq_ignore_ascii_case(&unescape(b)),
                     (None, None) => true,
                     _ => false,

@@ -113,6 +113,12 @@ fn equivalence_follows_the_rules_of_rfc_3261_19_1_4() {
 }
 
 #[test]
+fn a_uri_with_a_parameter_written_twice_is_equivalent_to_itself() {
+    let twice = Uri::parse("sip:h;a=1;A=2;b;B=1").unwrap();
+    assert!(twice.is_equivalent(&twice));
+}
+
+#[test]
 fn a_built_uri_escapes_its_user() {
     let uri = Uri::sip(Some("a b@c"), Host::Name("example.org".to_owned()), None);
     assert_eq!(uri.to_string(), "sip:a%20b%40c@example.org");
