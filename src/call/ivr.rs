@@ -110,12 +110,8 @@ impl Ivr {
             until: now + self.limits.between_digits,
         };
         match digit {
-            '0'..='9' => {
-                // What is longer than any id stays too long, so that `#` refuses it.
-                if self.digits.len() <= MODERATED_DIGITS {
-                    self.digits.push(digit);
-                }
-            }
+            // What is longer than any id stays too long, so that `#` refuses it.
+            '0'..='9' if self.digits.len() <= MODERATED_DIGITS => self.digits.push(digit),
             '*' => self.digits.clear(),
             '#' => {
                 let id = std::mem::take(&mut self.digits);

@@ -353,7 +353,7 @@ pub struct VideoReceive {
 pub struct VideoSend {
     /// The section's `a=mid`.
     pub mid: String,
-    /// Which stream of the bridge it carries.
+    /// Which stream of the bridge it carries; 0, or one that is not there: nothing as yet, or paused.
     pub source: StreamId,
     /// The SSRC that the answer named.
     pub ssrc: u32,

@@ -16,6 +16,8 @@ use crate::negotiate::browser::{Offer, OfferedRid, Section, Terms, VideoUse};
 
 /// The most simulcast layers that are given numbers.
 const MAX_LAYERS: usize = 3;
+/// The number that no stream has.
+const NOTHING: StreamId = StreamId(0);
 
 /// Video sections of one leg.
 #[derive(Debug)]
@@ -119,7 +121,7 @@ impl Stage {
             video: &video,
             codecs: meeting.common_codecs(),
         });
-        let plan = self.without_unwanted(&answer.plan);
+        let plan = self.as_wanted(&answer.plan);
         self.plan = Some(answer.plan);
         Subscribed {
             plan,
@@ -232,19 +234,20 @@ impl Stage {
 
     fn plan_if(&self, changed: bool) -> Option<LegPlan> {
         let full = self.plan.as_ref().filter(|_| changed)?;
-        Some(self.without_unwanted(full))
+        Some(self.as_wanted(full))
     }
 
-    /// The plan with what each section shows now, without what is paused or given up.
-    fn without_unwanted(&self, full: &LegPlan) -> LegPlan {
+    /// The plan with what each section shows now. What is paused or given up stays in it and carries nothing, so that
+    /// its sequence numbers go on when it is wanted again: a receiver would take others for a replay.
+    fn as_wanted(&self, full: &LegPlan) -> LegPlan {
         let mut plan = full.clone();
-        plan.video_send.retain_mut(|send| {
-            let Some(slot) = self.shown.get(&send.mid) else {
-                return false;
-            };
-            send.source = slot.source;
-            !slot.hidden && !self.paused.contains(&slot.source)
-        });
+        for send in &mut plan.video_send {
+            let wanted = self
+                .shown
+                .get(&send.mid)
+                .filter(|slot| !slot.hidden && !self.paused.contains(&slot.source));
+            send.source = wanted.map_or(NOTHING, |slot| slot.source);
+        }
         plan
     }
 }

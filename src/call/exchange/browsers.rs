@@ -124,7 +124,7 @@ impl Exchange {
         match event {
             MediaEvent::Ready { leg, local } => {
                 if let Some(conn) = self.legs.get(&leg).copied() {
-                    self.reserved(now, conn, local);
+                    self.reserved(now, conn, &local);
                 }
             }
             MediaEvent::Refused { leg, why } => {
@@ -339,7 +339,7 @@ impl Exchange {
         }
     }
 
-    fn reserved(&mut self, now: Instant, conn: ConnId, local: LocalMedia) {
+    fn reserved(&mut self, now: Instant, conn: ConnId, local: &LocalMedia) {
         let Some(call) = self
             .sessions
             .get_mut(&conn)
@@ -350,7 +350,7 @@ impl Exchange {
         let joined = Media::Joined(Box::new(local.clone()));
         if let Media::Reserving(waiting) = std::mem::replace(&mut call.media, joined) {
             let (offer, wish) = *waiting;
-            self.answer(now, conn, &local, &offer, &wish, true);
+            self.answer(now, conn, local, &offer, &wish, true);
         }
     }
 

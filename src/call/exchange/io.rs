@@ -28,6 +28,10 @@ pub struct Admitted {
 
 /// Something that happened outside.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once, taken apart at once, never stored"
+)]
 pub enum Input {
     /// A SIP message came, or bytes that could not be read as one.
     Sip {

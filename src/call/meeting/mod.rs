@@ -10,29 +10,27 @@
 mod frames;
 mod info;
 mod messages;
+mod tiles;
 mod video;
+mod voices;
 
 pub(crate) use frames::{audio_status, error, notice};
 pub use info::{AttendeeInfo, Capabilities, Capability, MeetingInfo, VideoMax};
 pub use messages::{BadMessage, Budget};
+pub use tiles::MAX_VIDEO_SOURCES;
 pub use video::{Source, Wish};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use wire::plan::{LegId, StreamId, VideoCodec};
+use wire::plan::{LegId, VideoCodec};
 use wire::signal::{SdkAudioStreamIdInfo, SdkDataMessagePayload, SdkSignalFrame};
 
 use crate::admit::SignalRefusal;
 use crate::note::{Note, TransactionId};
-use frames::SILENT;
 use messages::Kept;
+use tiles::BOTH_CODECS;
 use video::Sources;
-
-/// The most camera streams at once; the client shows that many tiles.
-pub const MAX_VIDEO_SOURCES: usize = 25;
-/// Levels come about five times a second; when none came for this long, nobody speaks.
-const QUIET_AFTER: Duration = Duration::from_millis(600);
 
 /// One browser signaling WebSocket, unique within a running node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -303,121 +301,6 @@ impl Meeting {
         self.codecs_may_have_changed();
     }
 
-    /// An attendee muted or unmuted itself. Who may not speak stays muted. Tells the state that holds.
-    pub fn mute(&mut self, attendee_id: &str, muted: bool) -> bool {
-        let Some(attendee) = self.attendees.get_mut(attendee_id) else {
-            return muted;
-        };
-        attendee.muted = muted || !attendee.identity.may.audio.sends();
-        let state = attendee.muted;
-        if let (true, Some(audio_stream)) = (attendee.live, attendee.audio_stream) {
-            self.tell_all(&frames::roster(vec![frames::muted(audio_stream, state)]));
-        }
-        state
-    }
-
-    /// An attendee sends video: starts, or goes on with what it has.
-    pub fn send_video(&mut self, attendee_id: &str, wishes: &[Wish]) {
-        let Some(attendee) = self.attendees.get(attendee_id) else {
-            return;
-        };
-        let identity = &attendee.identity;
-        let running = self.sources.of(attendee_id).count();
-        if running == wishes.len() && running > 0 {
-            if self.sources.update(attendee_id, wishes) {
-                self.tell_index_to_all();
-            }
-            return;
-        }
-        self.sources.stop(attendee_id);
-        self.sources.start(
-            attendee_id,
-            &identity.external_user_id,
-            identity.content,
-            wishes,
-        );
-        if running == 0 {
-            self.told.push_back(Told::Note(Note::VideoStarted {
-                meeting_id: self.info.id.clone(),
-                attendee_id: attendee_id.to_owned(),
-                external_user_id: identity.external_user_id.clone(),
-            }));
-        }
-        self.tell_index_to_all();
-    }
-
-    /// An attendee sends no video any more, if it did.
-    pub fn stop_video(&mut self, attendee_id: &str) {
-        if self.sources.stop(attendee_id) {
-            let external_user_id = self
-                .attendees
-                .get(attendee_id)
-                .map(|attendee| attendee.identity.external_user_id.clone())
-                .unwrap_or_default();
-            self.video_stopped(attendee_id, &external_user_id);
-        }
-    }
-
-    /// The streams that an attendee sends, in the order of its wishes.
-    pub fn video_of(&self, attendee_id: &str) -> impl Iterator<Item = &Source> {
-        self.sources.of(attendee_id)
-    }
-
-    /// A stream, if the viewer may see it: it exists, is not its own, and it is allowed that kind.
-    #[must_use]
-    pub fn visible(&self, viewer: &str, stream: StreamId) -> Option<&Source> {
-        let may = &self.attendees.get(viewer)?.identity.may;
-        self.sources
-            .get(stream)
-            .filter(|source| source.live && source.attendee_id != viewer && shows(may, source))
-    }
-
-    /// The stream to show of a group, if the viewer may see it.
-    #[must_use]
-    pub fn visible_of_group(&self, viewer: &str, group: u32) -> Option<&Source> {
-        self.sources
-            .live()
-            .filter(|source| source.group == group)
-            .find_map(|source| self.visible(viewer, source.stream))
-    }
-
-    /// Whether no further camera may start.
-    #[must_use]
-    pub fn video_is_full(&self) -> bool {
-        self.cameras() >= MAX_VIDEO_SOURCES
-    }
-
-    /// Camera streams at present.
-    #[must_use]
-    pub fn cameras(&self) -> usize {
-        self.sources.live().filter(|source| !source.content).count()
-    }
-
-    /// What an attendee's browser can show. Where one lacks a codec, the others are told not to send it.
-    pub fn shows_codecs(&mut self, attendee_id: &str, codecs: Vec<VideoCodec>) {
-        if let Some(attendee) = self.attendees.get_mut(attendee_id) {
-            attendee.codecs = Some(codecs);
-            self.codecs_may_have_changed();
-        }
-    }
-
-    /// The codecs that every browser here can show; both, where none is common.
-    #[must_use]
-    pub fn common_codecs(&self) -> &[VideoCodec] {
-        &self.codecs
-    }
-
-    /// INDEX for one attendee.
-    #[must_use]
-    pub fn index_for(&self, attendee_id: &str) -> SdkSignalFrame {
-        let may = self
-            .attendees
-            .get(attendee_id)
-            .map(|attendee| attendee.identity.may)
-            .unwrap_or_default();
-        self.index(&may)
-    }
-
     /// Passes data messages on to all others. What is sent too fast comes back to the sender with a time of 0,
     /// which its SDK shows as throttled; `ingest_time_ns` is now, since the epoch.
     ///
@@ -472,36 +355,6 @@ impl Meeting {
             self.tell(conn, frames::data(throttled));
         }
         outcome
-    }
-
-    /// Media measured who is how loud.
-    pub fn levels(&mut self, now: Instant, levels: &[(LegId, u8)]) {
-        let loud: BTreeMap<u32, u8> = levels
-            .iter()
-            .filter_map(|(leg, attenuation)| {
-                let attendee = self.attendees.get(self.by_leg.get(leg)?)?;
-                let audio_stream = attendee.audio_stream?;
-                (attendee.live && !attendee.muted).then_some((audio_stream, *attenuation))
-            })
-            .collect();
-        self.show_levels(now, &loud);
-    }
-
-    /// Media measured the rates of video streams.
-    pub fn rates(&mut self, rates: &[(StreamId, u32)]) {
-        let known: Vec<(StreamId, u32)> = rates
-            .iter()
-            .filter(|(stream, bps)| {
-                self.sources.get_mut(*stream).is_some_and(|source| {
-                    source.measured_bps = Some(*bps);
-                    true
-                })
-            })
-            .copied()
-            .collect();
-        if !known.is_empty() {
-            self.tell_all(&frames::bitrates(known.into_iter()));
-        }
     }
 
     /// Ends it: everybody has left, as the record is told. Returns the seats to be vacated; the browsers on them are
@@ -624,24 +477,6 @@ impl Meeting {
         })
     }
 
-    fn show_levels(&mut self, now: Instant, loud: &BTreeMap<u32, u8>) {
-        let fallen_silent = self
-            .heard
-            .iter()
-            .filter(|audio_stream| !loud.contains_key(audio_stream))
-            .map(|audio_stream| (*audio_stream, SILENT));
-        let shown: Vec<(u32, u8)> = loud
-            .iter()
-            .map(|(audio_stream, attenuation)| (*audio_stream, *attenuation))
-            .chain(fallen_silent)
-            .collect();
-        self.heard = loud.keys().copied().collect();
-        self.quiet_at = (!loud.is_empty()).then(|| now + QUIET_AFTER);
-        if !shown.is_empty() {
-            self.tell_all(&frames::loudness(shown.into_iter()));
-        }
-    }
-
     fn whole_roster(&self) -> Vec<SdkAudioStreamIdInfo> {
         let mut lines: Vec<SdkAudioStreamIdInfo> = self
             .attendees
@@ -657,74 +492,6 @@ impl Meeting {
             .collect();
         lines.sort_by_key(|line| line.audio_stream_id);
         lines
-    }
-
-    fn index(&self, may: &Capabilities) -> SdkSignalFrame {
-        let codecs = if self.codecs == BOTH_CODECS {
-            &[]
-        } else {
-            self.codecs.as_slice()
-        };
-        frames::index(
-            self.sources.live().filter(|source| shows(may, source)),
-            self.video_is_full(),
-            self.participants(),
-            codecs,
-        )
-    }
-
-    fn tell_index_to_all(&mut self) {
-        let index_for_most = self.index(&Capabilities::default());
-        let frames: Vec<(ConnId, SdkSignalFrame)> = self
-            .attendees
-            .values()
-            .filter_map(|attendee| {
-                let Seat::Browser(conn) = attendee.seat else {
-                    return None;
-                };
-                let may = &attendee.identity.may;
-                let frame = if may.video.receives() && may.content.receives() {
-                    index_for_most.clone()
-                } else {
-                    self.index(may)
-                };
-                Some((conn, frame))
-            })
-            .collect();
-        for (conn, frame) in frames {
-            self.tell(conn, frame);
-        }
-    }
-
-    fn video_stopped(&mut self, attendee_id: &str, external_user_id: &str) {
-        self.note(Note::VideoStopped {
-            meeting_id: self.info.id.clone(),
-            attendee_id: attendee_id.to_owned(),
-            external_user_id: external_user_id.to_owned(),
-        });
-        self.tell_index_to_all();
-    }
-
-    fn codecs_may_have_changed(&mut self) {
-        let common: Vec<VideoCodec> = BOTH_CODECS
-            .into_iter()
-            .filter(|codec| {
-                self.attendees
-                    .values()
-                    .filter_map(|attendee| attendee.codecs.as_ref())
-                    .all(|codecs| codecs.contains(codec))
-            })
-            .collect();
-        // With nothing in common, each sends what it can and some see nothing of some.
-        let common = if common.is_empty() {
-            BOTH_CODECS.to_vec()
-        } else {
-            common
-        };
-        if common != self.codecs {
-            self.codecs = common;
-            self.tell_index_to_all();
-        }
     }
 
     /// Connections that have the whole roster and so understand what changes in it.
@@ -755,13 +522,3 @@ impl Meeting {
         self.told.push_back(Told::Note(note));
     }
 }
-
-fn shows(may: &Capabilities, source: &Source) -> bool {
-    if source.content {
-        may.content.receives()
-    } else {
-        may.video.receives()
-    }
-}
-
-const BOTH_CODECS: [VideoCodec; 2] = [VideoCodec::H264, VideoCodec::Vp8];
