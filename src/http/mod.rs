@@ -13,6 +13,8 @@ mod page;
 mod serve;
 mod signal;
 #[cfg(test)]
+mod socket_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

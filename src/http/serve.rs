@@ -146,7 +146,8 @@ async fn converse<S>(
         .timer(TokioTimer::new())
         .header_read_timeout(patience.head)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
@@ -178,7 +179,10 @@ async fn finish(tasks: &TaskTracker) {
 const MAX_HEADERS: usize = 100;
 
 /// Octets of a request's head.
-const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 32 * 1024;
+
+/// Octets of a connection's read buffer, at most.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// For requests that run when it is time to go.
 const LAST_REQUESTS: Duration = Duration::from_secs(3);

@@ -17,15 +17,15 @@ use crate::control::{Place, now_ms};
 use crate::node::desk::{Handle, ToDesk};
 use crate::store::{AccessKey, Store};
 
-struct Server {
-    router: Router,
+pub(super) struct Server {
+    pub(super) router: Router,
     shared: Shared,
     key: AccessKey,
-    desk: mpsc::Receiver<ToDesk>,
+    pub(super) desk: mpsc::Receiver<ToDesk>,
     _data: tempfile::TempDir,
 }
 
-async fn server() -> Server {
+pub(super) async fn server() -> Server {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path()).await.unwrap();
     let deployment = store.deployment(None, 1).await.unwrap();
@@ -88,6 +88,16 @@ impl Server {
         );
         assert!(headers.contains_key("x-amzn-requestid"));
         (status, json)
+    }
+
+    /// A meeting's id and a visitor's join token.
+    pub(super) async fn place(&self) -> (String, String) {
+        let meeting = self.meeting().await;
+        let (_, place) = self.join(text(&meeting, "/Pin")).await;
+        (
+            text(&meeting, "/MeetingId").to_owned(),
+            text(&place, "/JoinInfo/Attendee/JoinToken").to_owned(),
+        )
     }
 
     async fn meeting(&self) -> Value {
