@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod admin_command;
+pub mod call_command;
 pub mod config;
 pub mod control;
 pub mod http;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use campanile::config::{Config, ConfigError, EXIT_CODE, LogFormat, Sources};
 use campanile::node::{self, NodeError};
-use campanile::{admin_command, store};
+use campanile::{admin_command, call_command, store};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Run the server (the same as no command at all).
     Serve(Serve),
+    /// Call somebody: a scripted phone that tells how good the call was.
+    Call(call_command::Arguments),
     /// Administer the running server of a data folder.
     Admin(admin_command::Arguments),
 }
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     match arguments.command {
         None => serve(arguments.serve),
         Some(Command::Serve(arguments)) => serve(arguments),
+        Some(Command::Call(arguments)) => call_command::run(arguments),
         Some(Command::Admin(arguments)) => admin_command::run(&arguments),
     }
 }

@@ -15,7 +15,7 @@ pub mod sound;
 mod wiring;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -38,7 +38,7 @@ use certificate::CertificateError;
 use desk::{Desk, Handle};
 use listen::Listeners;
 use ready::{Credentials, Ready, RunFolder};
-use shard::{Shard, ShardCommand, ShardError};
+use shard::{ShardCommand, ShardError};
 use sound::SoundError;
 
 /// Why a node could not start or go on.

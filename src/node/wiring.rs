@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
-use call::exchange::{self, Flow};
+use call::exchange;
 use call::negotiate::phone::SrtpPolicy as CallSrtp;
 use call::phone::SrtpPolicies;
 use media::engine;
@@ -21,7 +21,7 @@ use wire::sip::Host;
 use super::addresses::advertised;
 use super::desk::Finder;
 use super::listen::Listeners;
-use super::shard::{PhonePlace, Places, Shard};
+use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, certificate, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, SrtpPolicy};
 use crate::control::{Control, Place};
@@ -61,7 +61,7 @@ pub(super) fn start_shard(
         identity: dtls_identity()?,
     };
     Shard::start(places, engine, events).map_err(|error| match error {
-        super::ShardError::Bind { address, source } => {
+        ShardError::Bind { address, source } => {
             bind::refuse(config, "media.listen", address, &source).into()
         }
         other => other.into(),

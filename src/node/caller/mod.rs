@@ -152,9 +152,6 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
     let (events, media) = desk::media_channel();
     let shard = start_shard(flow.local.ip(), events)?;
     shard.command(ShardCommand::Clip(Prompt::File, speech));
-    if options.record.is_some() || options.progress {
-        shard.command(ShardCommand::Tap(LEG, true));
-    }
     let now = Instant::now();
     let call = Call {
         caller: Caller::new(now, dial(uri, &options, flow), seed()?),
@@ -376,6 +373,7 @@ impl Call<'_> {
             protection(&plan).unwrap_or("no SRTP")
         ));
         self.plan = Some(plan);
+        self.shard.command(ShardCommand::Tap(LEG, true));
         self.shard.command(ShardCommand::Media(MediaCommand::Play {
             leg: LEG,
             prompt: Prompt::File,
