@@ -168,7 +168,7 @@ impl Control {
             return Err(SignalRefusal::Forbidden);
         }
         Ok(Box::new(Admitted {
-            meeting: self.meeting_info(&meeting),
+            meeting: self.directory().meeting_info(&meeting),
             attendee,
             content,
         }))

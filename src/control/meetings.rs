@@ -6,7 +6,7 @@ use wire::plan::BridgeId;
 
 use super::attendees::Wanted;
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Attendee, Meeting, NewMeeting};
+use crate::store::{Attendee, Meeting, NewMeeting, Store};
 
 impl Control {
     /// Makes a meeting and its first attendees. The same request with the same token, repeated while the
@@ -75,6 +75,25 @@ impl Control {
             .map_err(|gone| Refusal::Failed(gone.to_string()))
     }
 
+    /// Looks meetings up as the exchange knows them.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        Directory {
+            store: self.store.clone(),
+            max_attendees: self.max_attendees,
+        }
+    }
+}
+
+/// Finds meetings for the exchange. It has no way to the desk: the desk owns one, and a desk that held a
+/// way to itself would never see that everybody else has let go.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    store: Store,
+    max_attendees: usize,
+}
+
+impl Directory {
     /// The meeting that has a PIN, for the exchange: what a phone dialled or keyed in.
     pub async fn find_by_pin(&self, pin: &str) -> Option<MeetingInfo> {
         match self.store.meeting_by_pin(pin).await {

@@ -446,3 +446,23 @@ async fn the_administrators_socket_makes_lists_and_ends_meetings() {
             .contains(server.key.secret_access_key.expose())
     );
 }
+
+#[tokio::test]
+async fn the_directory_does_not_keep_the_desk_alive() {
+    let mut server = server().await;
+    let meeting = server.meeting().await;
+    let directory = server.shared.control.directory();
+    let (_, receiver) = mpsc::channel(1);
+    let mut desk = std::mem::replace(&mut server.desk, receiver);
+    drop(server.router);
+    drop(server.shared);
+    assert!(desk.recv().await.is_none());
+    assert_eq!(
+        directory
+            .find_by_pin(text(&meeting, "/Pin"))
+            .await
+            .unwrap()
+            .id,
+        text(&meeting, "/MeetingId")
+    );
+}

@@ -220,7 +220,7 @@ impl Node {
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let finder = wiring::finder(control.clone());
+        let finder = wiring::finder(control.directory());
         let exchange = Exchange::new(
             wiring::exchange_config(config, &local)?,
             (Instant::now(), SystemTime::now()),

@@ -24,7 +24,7 @@ use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, certificate, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, SrtpPolicy};
-use crate::control::{Control, Place};
+use crate::control::{Control, Directory, Place};
 use crate::http::{self, Patience, Shared};
 use crate::record::Settings;
 use crate::store::Deployment;
@@ -176,10 +176,10 @@ pub(super) fn exchange_config(
 }
 
 /// Looks meetings up by the id that was dialled.
-pub(super) fn finder(control: Control) -> Finder {
+pub(super) fn finder(directory: Directory) -> Finder {
     Arc::new(move |pin: String| {
-        let control = control.clone();
-        Box::pin(async move { control.find_by_pin(&pin).await })
+        let directory = directory.clone();
+        Box::pin(async move { directory.find_by_pin(&pin).await })
     })
 }
 
