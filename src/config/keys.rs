@@ -51,7 +51,6 @@ pub const KEYS: &[Key] = &[
     key("limits.http_body", "1048576"),
     key("limits.http_connections", "4096"),
     key("limits.http_header_timeout", r#""10s""#),
-    key("limits.signal_queue", "256"),
     key("limits.joins_per_minute", "30"),
     key("limits.sip_connections", "4096"),
     key("log.level", r#""info""#),

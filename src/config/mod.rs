@@ -168,8 +168,6 @@ pub struct Limits {
     pub http_connections: usize,
     /// How long a client may take for its TLS handshake, and then for its request's head.
     pub http_header_timeout: Duration,
-    /// Frames waiting for one browser before its connection is closed.
-    pub signal_queue: usize,
     /// Tries to join by PIN, per source address and minute.
     pub joins_per_minute: u32,
     /// Open SIP connections (TCP and TLS together).
@@ -386,7 +384,6 @@ impl Config {
                     Duration::from_millis(100),
                     seconds(300),
                 )?,
-                signal_queue: read.number("limits.signal_queue", 16, 65_536)?,
                 joins_per_minute: read.number("limits.joins_per_minute", 1, 1_000_000)?,
                 sip_connections: read.number("limits.sip_connections", 1, 1 << 20)?,
             },
