@@ -41,7 +41,10 @@ struct Serve {
 
 fn main() -> ExitCode {
     // Before anything can use TLS: two providers in one process would make rustls panic.
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         return fail("the TLS provider was installed twice", ExitCode::FAILURE);
     }
     let arguments = Arguments::parse();
@@ -66,7 +69,10 @@ fn serve(arguments: Serve) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string(), ExitCode::from(EXIT_CODE)),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no threads: {error}"), ExitCode::FAILURE),
     };
@@ -100,7 +106,9 @@ fn start_log(config: &Config) -> Result<(), ConfigError> {
             "write error, warn, info, debug or trace, or a filter such as \"campanile=debug,info\"",
         )
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
