@@ -1,17 +1,25 @@
 //! Two people with browsers.
 
+use std::time::Duration;
+
 use crate::support::page::Page;
-use crate::support::server::Server;
+use crate::support::ports::free_port;
+use crate::support::server::{Meeting, Server};
+use crate::support::wait_for;
 
 const ADA: f64 = 500.0;
 const BOB: f64 = 820.0;
 
 fn two(server: &Server, camera: bool) -> Option<(Page, Page)> {
-    let url = server.meeting_create().join_url;
+    two_in(server, &server.meeting_create(), camera)
+}
+
+fn two_in(server: &Server, meeting: &Meeting, camera: bool) -> Option<(Page, Page)> {
+    let url = &meeting.join_url;
     let mut ada = Page::open(&server.scratch("Ada"), "Ada", ADA)?;
     let mut bob = Page::open(&server.scratch("Bob"), "Bob", BOB)?;
-    ada.join_well(&url, camera);
-    bob.join_well(&url, camera);
+    ada.join_well(url, camera);
+    bob.join_well(url, camera);
     Some((ada, bob))
 }
 
@@ -99,4 +107,75 @@ fn leaving_is_seen() {
     bob.wait_for_person("Ada", "there", |_| true);
     assert_eq!(bob.leave().ended.as_deref(), Some("left"));
     ada.wait_until_gone("Bob");
+}
+
+#[test]
+fn a_meeting_that_is_ended_ends_for_everybody() {
+    let server = Server::start(&[]);
+    let meeting = server.meeting_create();
+    let Some((mut ada, mut bob)) = two_in(&server, &meeting, false) else {
+        return;
+    };
+    server.meeting_end(&meeting);
+    for page in [&mut ada, &mut bob] {
+        let state = page.wait_for_state("told of the end", |state| state.ended.is_some());
+        assert_eq!(state.ended.as_deref(), Some("ended"));
+    }
+    assert_eq!(
+        ada.join(&meeting.join_url, false).refused.as_deref(),
+        Some("ended")
+    );
+}
+
+#[test]
+fn after_a_crash_they_come_back_by_themselves_and_hear_each_other() {
+    let (https, media) = (
+        format!("127.0.0.1:{}", free_port()),
+        format!("127.0.0.1:{}", free_port()),
+    );
+    // Phones' ports must not take in the one that was found free for browsers.
+    let mut server = Server::start(&[
+        ("http.listen", &https),
+        ("media.listen", &media),
+        ("media.ports", "[10000, 20000]"),
+    ]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    server.kill();
+    ada.wait_for_state("reconnecting", |state| state.meeting == "reconnecting");
+    server.start_again();
+    for page in [&mut ada, &mut bob] {
+        page.wait_for_state("connected again", |state| state.meeting == "connected");
+    }
+    for (page, other) in [(&mut ada, BOB), (&mut bob, ADA)] {
+        wait_for(
+            "the other to be heard again",
+            Duration::from_secs(30),
+            || {
+                let heard = page.hear(&[other], 2.0);
+                (heard[0].share > 0.5).then_some(())
+            },
+        );
+    }
+}
+
+#[test]
+fn a_shared_screen_is_seen() {
+    let server = Server::start(&[]);
+    let Some((mut ada, mut bob)) = two(&server, false) else {
+        return;
+    };
+    ada.press("share");
+    wait_for("Ada's screen at Bob", Duration::from_secs(20), || {
+        bob.evaluate::<bool>(
+            "(() => { const video = document.querySelector('[data-content=true] video'); return !!video && video.videoWidth > 0; })()",
+        )
+        .then_some(())
+    });
+    ada.press("share");
+    wait_for("Ada's screen to go", Duration::from_secs(20), || {
+        bob.evaluate::<bool>("!document.querySelector('[data-content=true]')")
+            .then_some(())
+    });
 }

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::baresip::{Baresip, Codec, Phone, free_port};
+use crate::support::baresip::{Baresip, Codec, Phone};
 use crate::support::peers::peer;
+use crate::support::ports::free_port;
 use crate::support::running::Running;
 use crate::support::server::Server;
 use crate::support::sound::Sound;

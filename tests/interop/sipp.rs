@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::baresip::free_port;
 use crate::support::peers::{peer, repository};
+use crate::support::ports::free_port;
 use crate::support::running::Running;
 use crate::support::server::Server;
 use crate::support::sound::Sound;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::peers::peer;
+use super::ports::{free_port, free_port_pair};
 use super::running::Running;
 use super::sound::Sound;
 use super::wait_for;
@@ -304,24 +305,4 @@ fn certificate(path: &Path) {
     );
     let both = [fs::read(&key).unwrap(), fs::read(path).unwrap()].concat();
     fs::write(path, both).unwrap();
-}
-
-/// A TCP port that was free a moment ago; baresip cannot be asked which one it chose.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// A free port whose successor is free too: baresip takes TLS calls one above the plain port.
-fn free_port_pair() -> u16 {
-    wait_for("two free ports in a row", Duration::from_secs(5), || {
-        let port = free_port();
-        let next = port.checked_add(1)?;
-        TcpListener::bind((Ipv4Addr::LOCALHOST, next))
-            .is_ok()
-            .then_some(port)
-    })
 }

@@ -6,6 +6,7 @@
 pub(crate) mod baresip;
 pub(crate) mod page;
 pub(crate) mod peers;
+pub(crate) mod ports;
 pub(crate) mod running;
 pub(crate) mod server;
 pub(crate) mod sound;

@@ -16,6 +16,9 @@ use super::wait_for;
 /// How long something that travels over the server may take to be seen in another page.
 const SEEN: Duration = Duration::from_secs(15);
 
+/// How long a page may take to find that its server is gone, and to come back: the SDK waits up to 5 s between tries.
+const COMING_BACK: Duration = Duration::from_secs(60);
+
 /// Where a page stands.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct State {
@@ -143,6 +146,13 @@ impl Page {
     /// Where it stands.
     pub(crate) fn state(&mut self) -> State {
         self.ask(&json!({ "do": "state" }))
+    }
+
+    /// Waits until it stands as `fits` wants.
+    pub(crate) fn wait_for_state(&mut self, what: &str, fits: impl Fn(&State) -> bool) -> State {
+        wait_for(&format!("{} to be {what}", self.name), COMING_BACK, || {
+            Some(self.state()).filter(&fits)
+        })
     }
 
     /// Its roster.

@@ -116,6 +116,21 @@ impl Server {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Ends a meeting for everybody.
+    pub(crate) fn meeting_end(&self, meeting: &Meeting) {
+        let output = campanile()
+            .args(["admin", "--data"])
+            .arg(self.data())
+            .args(["meeting", "end", &meeting.meeting_id])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "meeting end: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// All that it has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()

@@ -25,10 +25,13 @@ export class Stage {
   private readonly rest = make("p", "tile rest");
   private readonly tiles = new Map<string, Tile>();
   private readonly pictures = new Map<number, Picture>();
+  /** Tiles of people on the stage. */
+  private count = 0;
 
   /** `bind` attaches a picture to a video element. */
   constructor(private readonly bind: (tileId: number, video: HTMLVideoElement) => void) {
     this.rest.dataset["testid"] = "tiles-rest";
+    new ResizeObserver(() => this.layOut()).observe(this.stage);
   }
 
   /** A picture came, or its owner became known. */
@@ -74,13 +77,19 @@ export class Stage {
     else this.rest.remove();
     this.arrange(order);
     this.stage.dataset["screens"] = String(screens.length);
-    this.stage.style.setProperty("--columns", String(columns(order.length - screens.length)));
+    this.count = order.length - screens.length;
+    this.layOut();
   }
 
   clear(): void {
     for (const id of [...this.tiles.keys()]) this.drop(id);
     this.pictures.clear();
     this.rest.remove();
+  }
+
+  private layOut(): void {
+    const { clientWidth, clientHeight } = this.stage;
+    this.stage.style.setProperty("--columns", String(columns(this.count, clientWidth, clientHeight)));
   }
 
   /** Moves only what is out of place: a video that is moved in the document stutters. */
@@ -149,9 +158,15 @@ export class Stage {
   }
 }
 
-/** Columns that keep 16:9 tiles about square in number: 1, 2, 2, 2, 3, … */
-export function columns(tiles: number): number {
-  return Math.max(1, Math.ceil(Math.sqrt(tiles)));
+/** The number of columns that gives 16:9 pictures the most room on a stage of that width and height. */
+export function columns(tiles: number, width: number, height: number): number {
+  const pictureWidth = (across: number): number => {
+    const down = Math.ceil(tiles / across);
+    return Math.min(width / across, ((height / down) * 16) / 9);
+  };
+  let best = 1;
+  for (let across = 2; across <= tiles; across += 1) if (pictureWidth(across) > pictureWidth(best)) best = across;
+  return best;
 }
 
 /** A colour that stays with a person. */
