@@ -8,11 +8,14 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use media::codec::Resampler;
 use wire::plan::Prompt;
 
+/// A prompt and its samples.
+pub(crate) type Clip = (Prompt, Arc<[i16]>);
+
 /// Every built-in prompt with its samples.
 ///
 /// # Errors
 /// Never with the files that are built in, as a test shows.
-pub(crate) fn prompts() -> Result<Vec<(Prompt, Arc<[i16]>)>, SoundError> {
+pub(crate) fn prompts() -> Result<Vec<Clip>, SoundError> {
     PROMPTS
         .iter()
         .map(|(prompt, wav)| Ok((*prompt, decode(*wav)?.into())))

@@ -136,6 +136,7 @@ impl Keeper {
             Note::SipMessage { .. } => {}
             Note::CallStarted(start) => self.started(start, at_ms),
             Note::CallAnswered { call } => {
+                metrics::counter!("campanile_calls_answered_total").increment(1);
                 if let Some(kept) = self.calls.get_mut(&call) {
                     kept.open.answered_ms = Some(at_ms);
                     if kept.recorded {
@@ -149,6 +150,8 @@ impl Keeper {
                     return;
                 };
                 self.legs.remove(&kept.leg);
+                metrics::counter!("campanile_calls_ended_total", "side" => ending.side.as_str())
+                    .increment(1);
                 tracing::info!(%call, from = %kept.open.from_user, ending = %ending.text, side = ending.side.as_str(), "call ended");
                 if kept.recorded {
                     self.close(&kept.open, &Closing::Ended(ending), at_ms);
@@ -213,6 +216,7 @@ impl Keeper {
             started_ms: at_ms,
             answered_ms: None,
         };
+        metrics::counter!("campanile_calls_started_total").increment(1);
         tracing::info!(%call, from = %open.from_user, to = %open.to_user, "call started");
         self.legs.insert(leg, call);
         let endpoint_id = endpoint_name(&endpoint);

@@ -236,10 +236,10 @@ impl Call<'_> {
         let now = Instant::now();
         match message {
             ToDesk::FlowOpened { outgoing, .. } => {
-                self.outgoing = Some(Outgoing::Connection(outgoing))
+                self.outgoing = Some(Outgoing::Connection(outgoing));
             }
             ToDesk::DatagramsOpened { socket, .. } => {
-                self.outgoing = Some(Outgoing::Datagrams(socket))
+                self.outgoing = Some(Outgoing::Datagrams(socket));
             }
             ToDesk::Sip {
                 flow,

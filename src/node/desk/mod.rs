@@ -2,6 +2,7 @@
 //! which the HTTP side tells it.
 
 mod task;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use wire::signal;
 
+use super::telemetry;
 use super::{SignalOut, Snapshot, ToDesk};
 use crate::node::shard::{Shard, ShardCommand};
 use crate::record::Recorder;
@@ -83,10 +84,12 @@ impl Desk {
 
     /// Runs until every [`Handle`] and listener is gone.
     pub(crate) async fn run(mut self) {
+        let mut publish = tokio::time::interval(PUBLISH_EVERY);
         loop {
             let alarm = self.next_alarm();
             tokio::select! {
                 biased;
+                _ = publish.tick() => self.publish(),
                 event = self.media.recv() => match event {
                     Some(event) => self.media_event(event),
                     None => {
@@ -98,15 +101,29 @@ impl Desk {
                     Some(message) => self.message(message),
                     None => return,
                 },
-                () = sleep_until(alarm) => {
-                    let now = Instant::now();
-                    self.exchange.timeout(now);
-                    self.drain_alarm(now);
-                }
+                () = sleep_until(alarm) => {}
+            }
+            // Here and not in the branch above: a flood of messages must not hold up the timers.
+            let now = Instant::now();
+            if alarm.is_some_and(|at| now >= at) {
+                self.exchange.timeout(now);
+                self.drain_alarm(now);
             }
             self.put_out();
             self.finish_drain();
         }
+    }
+
+    fn publish(&self) {
+        telemetry::publish_counts(&self.exchange.counts());
+        let (reply, ledger) = oneshot::channel();
+        self.shard.command(ShardCommand::Ledger(reply));
+        tokio::spawn(async move {
+            // A shard that is stopping does not answer.
+            if let Ok(ledger) = ledger.await {
+                telemetry::publish_ledger(&ledger);
+            }
+        });
     }
 
     fn next_alarm(&self) -> Option<Instant> {
@@ -212,7 +229,7 @@ impl Desk {
                     }
                 }
                 Output::Signal { conn, frame } => {
-                    self.send_signal(conn, SignalOut::Frame(signal::encode(&frame)))
+                    self.send_signal(conn, SignalOut::Frame(signal::encode(&frame)));
                 }
                 Output::CloseSignal { conn, code, reason } => {
                     self.send_signal(conn, SignalOut::Close { code, reason });
@@ -321,3 +338,5 @@ pub(crate) fn media_channel() -> (UnboundedSender<Event>, UnboundedReceiver<Even
 
 /// Time after the deadline for the last BYEs to be answered.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How fresh the figures for Prometheus are.
+const PUBLISH_EVERY: Duration = Duration::from_secs(2);

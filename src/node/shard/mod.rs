@@ -241,7 +241,7 @@ impl Worker {
         loop {
             match self.inbox.try_recv() {
                 Ok(ShardCommand::Media(MediaCommand::Reserve { leg, kind })) => {
-                    self.reserve(now, leg, kind)
+                    self.reserve(now, leg, kind);
                 }
                 Ok(ShardCommand::Media(command)) => self.engine.command(now, command),
                 Ok(ShardCommand::Clip(prompt, samples)) => self.engine.set_clip(prompt, samples),

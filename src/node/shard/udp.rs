@@ -387,7 +387,7 @@ fn to_storage(address: SocketAddr, storage: &mut libc::sockaddr_storage) -> libc
             unsafe {
                 (&raw mut *storage)
                     .cast::<libc::sockaddr_in6>()
-                    .write(value)
+                    .write(value);
             };
             socklen::<libc::sockaddr_in6>()
         }
