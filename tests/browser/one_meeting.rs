@@ -103,4 +103,61 @@ fn everybody_hears_everybody_and_the_browsers_see_each_other() {
     }
     assert_eq!(ada.leave().ended.as_deref(), Some("left"));
     bob.wait_until_gone("Ada");
+    assert_eq!(bob.leave().ended.as_deref(), Some("left"));
+    records_join(&server, room.packets());
+}
+
+/// One metric line for each of the four, one call record for each of the two SIP calls, and one id for
+/// what belongs together. `room` is what baresip counted itself: packets sent and received.
+fn records_join(server: &Server, room: (u64, u64)) {
+    let lines = crate::support::wait_for("four metric lines", Duration::from_secs(15), || {
+        let lines = server.logs("aws/ChimeVoiceConnectorLogs");
+        (lines.len() >= 4).then_some(lines)
+    });
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for line in &lines {
+        assert_eq!(line.as_object().unwrap().len(), 37);
+        assert!(line["cust2vc_rtp_packets"].as_u64() > Some(100), "{line:#}");
+        assert!(line["vc2cust_rtp_packets"].as_u64() > Some(100), "{line:#}");
+        assert!(line["mos_btwn_vc_and_cust"].is_number(), "{line:#}");
+        assert!(line["rtt_btwn_vc_and_cust"].is_number(), "{line:#}");
+    }
+    let of_room = lines
+        .iter()
+        .find(|line| line["from_sip_user"] == "room")
+        .unwrap();
+    for (ours, theirs) in [
+        ("cust2vc_rtp_packets", room.0),
+        ("vc2cust_rtp_packets", room.1),
+    ] {
+        assert!(
+            crate::support::counts_agree(&of_room[ours], theirs),
+            "{ours} is {}, by baresip {theirs}",
+            of_room[ours]
+        );
+    }
+
+    let records: Vec<serde_json::Value> = server
+        .objects()
+        .iter()
+        .filter(|(key, _)| key.contains("Amazon-Chime-Voice-Connector-CDRs/json/"))
+        .map(|(_, text)| serde_json::from_slice(text).unwrap())
+        .collect();
+    assert_eq!(records.len(), 2, "one record for each SIP call");
+    let messages = server.logs("aws/ChimeVoiceConnectorSipMessages");
+    for record in &records {
+        let id = &record["TransactionId"];
+        assert!(lines.iter().any(|line| line["call_id"] == *id));
+        assert!(messages.iter().any(|message| message["call_id"] == *id));
+    }
+    let video = server.logs("campanile/VideoMetricLogs");
+    for direction in ["cust2vc", "vc2cust"] {
+        let streams = video.iter().filter(|line| line["direction"] == direction);
+        assert!(
+            streams
+                .clone()
+                .any(|line| line["rtp_packets"].as_u64() > Some(100)),
+            "no video {direction}: {video:#?}"
+        );
+    }
 }

@@ -29,3 +29,13 @@ pub(crate) fn wait_for<T>(what: &str, most: Duration, mut ask: impl FnMut() -> O
         std::thread::sleep(Duration::from_millis(25));
     }
 }
+
+/// Whether a count of ours is a foreign peer's, but for what was on its way when one of them hung up: the
+/// sender has counted such a packet and the receiver has not, or the other way round after its last word.
+pub(crate) fn counts_agree(ours: &serde_json::Value, theirs: u64) -> bool {
+    ours.as_u64()
+        .is_some_and(|ours| ours.abs_diff(theirs) <= ON_THE_WAY)
+}
+
+/// Two packets are 40 ms: more than a hang-up takes on one machine.
+const ON_THE_WAY: u64 = 2;
