@@ -254,7 +254,17 @@ async fn write_all<S>(
             () = closed.cancelled() => break,
         };
         let Some(message) = message else { break };
-        match tokio::time::timeout(MESSAGE_TIME, writer.write_all(&message)).await {
+        let patience = if closed.is_cancelled() {
+            LAST_WORD
+        } else {
+            MESSAGE_TIME
+        };
+        // Without the flush, TLS may keep the end of a message until the next one.
+        let sending = async {
+            writer.write_all(&message).await?;
+            writer.flush().await
+        };
+        match tokio::time::timeout(patience, sending).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => break,
         }
@@ -267,6 +277,8 @@ async fn write_all<S>(
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Time from one piece of a message to the next, and for the kernel to take one of ours.
 const MESSAGE_TIME: Duration = Duration::from_secs(20);
+/// Time for the kernel to take a message once the connection is to be closed.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Time for the answer to unreadable bytes to leave before the connection is closed.
 const LAST_ANSWER: Duration = Duration::from_millis(200);
 /// How long a connection without traffic is kept: PBXs hold trunks open between calls.

@@ -102,7 +102,15 @@ pub async fn run(config: Config) -> Result<(), NodeError> {
         "ready"
     );
 
-    terminate.wait().await;
+    tokio::select! {
+        () = terminate.wait() => {}
+        () = node.desk.gone() => {
+            // Better no node than one that looks alive: whoever supervises it starts another.
+            node.accepting.store(false, Ordering::Relaxed);
+            node.stop().await;
+            return Err(fault("cannot go on", &"the media thread or the desk has ended").into());
+        }
+    }
     tracing::info!(deadline = ?config.drain.deadline, "draining; a second signal ends at once");
     node.accepting.store(false, Ordering::Relaxed);
     tokio::select! {
@@ -269,6 +277,8 @@ impl Node {
     /// Closes everything, in the order in which nothing is lost.
     async fn stop(self) {
         self.stop.cancel();
+        // Connections that hold a way to the desk are told that it has left, and end.
+        let _ = tokio::time::timeout(LAST_TASKS, self.desk.leave()).await;
         drop(self.desk);
         self.tasks.close();
         if tokio::time::timeout(LAST_TASKS, self.tasks.wait())

@@ -66,7 +66,7 @@ impl Keeper {
             path: folder.clone(),
             source,
         })?;
-        let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder)?);
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true));
         Ok(Self {
             objects,
             logs: LogFolder::new(settings.data.join("logs")),
@@ -86,6 +86,16 @@ impl Keeper {
         self.waiting = self.spool.left_ready();
         let seen = self.spool.last_alive();
         for open in self.spool.left_open() {
+            if self
+                .waiting
+                .iter()
+                .any(|ready| ready.transaction_id == open.transaction_id)
+            {
+                // Its record was finished; only the note that the call runs was not taken away.
+                let result = self.spool.forget_open(&open.transaction_id);
+                report("the spool", result);
+                continue;
+            }
             // Without a sign of life after the answer nobody knows how long the call went on.
             let since = open.answered_ms.unwrap_or(open.started_ms);
             let ended = seen.map_or(since, |seen| seen.max(since)).min(millis(now));
@@ -206,8 +216,8 @@ impl Keeper {
         let open = OpenCall {
             transaction_id: call.to_string(),
             sip_call_id: mask::sip_message(sip_call_id.as_bytes(), &self.settings.meet_hosts),
-            from_user: mask::user(&from_user).to_owned(),
-            to_user: mask::user(&to_user).to_owned(),
+            from_user,
+            to_user: mask::user(to_user.split([';', ':']).next().unwrap_or_default()).to_owned(),
             // Seen from the customer's side, as on a trunk: what it dials is outbound.
             direction: match direction {
                 CallDirection::Inbound => "Outbound".to_owned(),
@@ -220,6 +230,10 @@ impl Keeper {
         tracing::info!(%call, from = %open.from_user, to = %open.to_user, "call started");
         self.legs.insert(leg, call);
         let endpoint_id = endpoint_name(&endpoint);
+        if recorded {
+            let result = self.spool.keep_open(&open);
+            report("an open call", result);
+        }
         self.calls.insert(
             call,
             Kept {

@@ -14,8 +14,13 @@ pub const MASKED_PIN: &str = "XXXXXXXXXX";
 pub fn sip_message(bytes: &[u8], meet_hosts: &[String]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut masked = String::with_capacity(text.len());
+    let mut found = Vec::new();
     for line in text.split_inclusive('\n') {
-        mask_line(line, meet_hosts, &mut masked);
+        mask_line(line, meet_hosts, &mut found, &mut masked);
+    }
+    // The same digits may stand elsewhere in the message, such as in a display name.
+    for id in found {
+        masked = masked.replace(&id, MASKED_PIN);
     }
     masked
 }
@@ -35,7 +40,7 @@ fn is_meeting_id(text: &str) -> bool {
     matches!(text.len(), 10 | 13) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn mask_line(line: &str, meet_hosts: &[String], out: &mut String) {
+fn mask_line(line: &str, meet_hosts: &[String], found: &mut Vec<String>, out: &mut String) {
     let lower = line.to_ascii_lowercase();
     if lower.starts_with("authorization") || lower.starts_with("proxy-authorization") {
         return mask_credentials(line, out);
@@ -54,7 +59,7 @@ fn mask_line(line: &str, meet_hosts: &[String], out: &mut String) {
     if lower.starts_with("a=crypto:") {
         return mask_inline_keys(line, &lower, out);
     }
-    mask_meeting_ids(line, meet_hosts, out);
+    mask_meeting_ids(line, meet_hosts, found, out);
 }
 
 /// Keeps the header's name and scheme; user name, realm, nonce and response go.
@@ -99,7 +104,7 @@ fn mask_inline_keys(line: &str, lower: &str, out: &mut String) {
 }
 
 /// Replaces digits that are a meeting id: the user part of a URI whose host is ours.
-fn mask_meeting_ids(line: &str, meet_hosts: &[String], out: &mut String) {
+fn mask_meeting_ids(line: &str, meet_hosts: &[String], found: &mut Vec<String>, out: &mut String) {
     let mut rest = 0;
     for (at, _) in line.match_indices('@') {
         let digits = line[rest..at]
@@ -112,6 +117,7 @@ fn mask_meeting_ids(line: &str, meet_hosts: &[String], out: &mut String) {
         if bounded && is_meeting_id(&line[start..at]) && is_ours(&line[at + 1..], meet_hosts) {
             out.push_str(&line[rest..start]);
             out.push_str(MASKED_PIN);
+            found.push(line[start..at].to_owned());
             rest = at;
         }
     }
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn meeting_ids_before_our_hosts_are_masked_and_phone_numbers_elsewhere_are_not() {
+    fn meeting_ids_are_masked_wherever_they_stand_and_phone_numbers_are_not() {
         let text = "INVITE sip:1234567890@meet.example.org SIP/2.0\r\n\
                     To: <sips:1234567890123@127.0.0.1:5061>;tag=1\r\n\
                     Contact: <sip:1234567890@[::1]:5061>\r\n\
@@ -151,7 +157,7 @@ mod tests {
         let expected = "INVITE sip:XXXXXXXXXX@meet.example.org SIP/2.0\r\n\
                         To: <sips:XXXXXXXXXX@127.0.0.1:5061>;tag=1\r\n\
                         Contact: <sip:XXXXXXXXXX@[::1]:5061>\r\n\
-                        From: \"1234567890\" <sip:2065550100@pbx.example.com>\r\n";
+                        From: \"XXXXXXXXXX\" <sip:2065550100@pbx.example.com>\r\n";
         assert_eq!(mask(text), expected);
     }
 

@@ -55,9 +55,15 @@ impl Spool {
         remove(&self.path("open", &ready.transaction_id))
     }
 
-    /// Forgets a record that was delivered.
+    /// Forgets a record that was delivered, and its call, if that could not be done before.
     pub(super) fn delivered(&self, transaction_id: &str) -> io::Result<()> {
+        self.forget_open(transaction_id)?;
         remove(&self.path("ready", transaction_id))
+    }
+
+    /// Forgets that a call runs.
+    pub(super) fn forget_open(&self, transaction_id: &str) -> io::Result<()> {
+        remove(&self.path("open", transaction_id))
     }
 
     /// Calls that were running when the last process stopped.
@@ -74,7 +80,9 @@ impl Spool {
 
     /// Notes that the process lives at `now_ms`.
     pub(super) fn alive(&self, now_ms: u64) -> io::Result<()> {
-        fs::write(self.folder.join("alive"), now_ms.to_string())
+        let beside = self.folder.join("alive.new");
+        fs::write(&beside, now_ms.to_string())?;
+        fs::rename(beside, self.folder.join("alive"))
     }
 
     /// When the last process was last seen alive.

@@ -14,7 +14,7 @@ use crate::measure::ledger::{Consumed, Dropped};
 use crate::mix::{Clip, ClipState, Listener, SharedEncoders};
 use crate::receive::{KeyReader, NotAccepted, Reception};
 use crate::send::digits::DigitSender;
-use crate::send::stream::OutgoingStream;
+use crate::send::stream::{OutgoingStream, first_sequence};
 use crate::smooth::{Arrived, PlayOut, Put};
 
 /// One leg's audio section.
@@ -66,7 +66,7 @@ impl Audio {
         rng: &mut StdRng,
     ) -> Result<Self, CodecError> {
         let clock = plan.send.codec.rtp_clock();
-        let stream = OutgoingStream::new(now, ssrc, rng.random(), rng.random(), clock);
+        let stream = OutgoingStream::new(now, ssrc, first_sequence(rng), rng.random(), clock);
         Ok(Self {
             reception: Reception::default(),
             playout: PlayOut::new(&plan.receive)?,

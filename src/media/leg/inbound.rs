@@ -55,9 +55,9 @@ impl Leg {
             around.ledger.count_out(Sent::Stun, reply.len());
         }
         let Verdict::Valid {
-            new,
             displaced,
             selected,
+            ..
         } = checked.verdict
         else {
             return Err(Dropped::BadStun);
@@ -74,7 +74,8 @@ impl Leg {
             self.drive_handshake(now, around);
         }
         Ok(Addresses {
-            entered: new.then_some(from),
+            // Also an address that is known: another leg may have taken its place in the table.
+            entered: Some(from),
             left: displaced,
         })
     }

@@ -66,6 +66,15 @@ impl Keys {
             remote,
         })
     }
+
+    /// Takes the other side's new key, if it is one; ours goes on where it is.
+    fn set_remote(&mut self, remote: &SdesKey) -> Result<(), GuardError> {
+        if self.remote != *remote {
+            self.unprotector = Unprotector::new(remote)?;
+            self.remote = remote.clone();
+        }
+        Ok(())
+    }
 }
 
 /// What a plan cannot be: keys of the wrong length. The signalling peer's fault, refused before the answer.
@@ -101,11 +110,15 @@ impl Link {
         match &plan.protection {
             Protection::Plain => self.guard = Guard::Plain,
             Protection::Sdes { local, remote } => {
-                let same = matches!(&self.guard, Guard::Sdes(keys)
-                    if keys.local == *local && keys.remote == *remote);
-                if !same {
-                    let keys = Keys::new(local.clone(), remote.clone()).map_err(|_| BadPlan)?;
-                    self.guard = Guard::Sdes(Box::new(keys));
+                // A key that stays keeps its context: begun anew, it would use its indices twice.
+                match &mut self.guard {
+                    Guard::Sdes(keys) if keys.local == *local => {
+                        keys.set_remote(remote).map_err(|_| BadPlan)?;
+                    }
+                    _ => {
+                        let keys = Keys::new(local.clone(), remote.clone()).map_err(|_| BadPlan)?;
+                        self.guard = Guard::Sdes(Box::new(keys));
+                    }
                 }
             }
             Protection::Dtls { .. } => {

@@ -14,6 +14,7 @@ use crate::forward::rewrite::{Rewriter, VIDEO_CLOCK};
 use crate::measure::ledger::{Dropped, Withheld};
 use crate::measure::{NtpClock, Reported, VideoSample};
 use crate::receive::{NotAccepted, Reception};
+use crate::send::stream::first_sequence;
 
 /// A stream that arrives.
 pub(crate) struct VideoIn {
@@ -182,7 +183,7 @@ pub(crate) struct VideoOut {
 
 impl VideoOut {
     pub(super) fn new(now: Instant, plan: VideoSend, rng: &mut StdRng) -> Self {
-        let sequence: u16 = rng.random();
+        let sequence = first_sequence(rng);
         Self {
             plan,
             reported: Reported::new(sequence, VIDEO_CLOCK),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use wire::rtcp::SenderInfo;
 use wire::rtp::FixedHeader;
 
@@ -21,6 +23,12 @@ pub struct OutgoingStream {
     marker: bool,
     packets: u64,
     octets: u64,
+}
+
+/// A random first sequence number in the lower half: a receiver that misses the first packets, because its
+/// key came late, must not begin after a wrap that it knows nothing of (RFC 3711 §3.3.1).
+pub fn first_sequence(rng: &mut StdRng) -> u16 {
+    rng.random::<u16>() >> 1
 }
 
 impl OutgoingStream {

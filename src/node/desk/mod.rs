@@ -65,6 +65,8 @@ pub(crate) enum ToDesk {
     },
     /// Tell how much is going on.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Leave, whatever goes on.
+    Leave,
 }
 
 /// To a browser's signaling connection.
@@ -194,6 +196,17 @@ impl Handle {
         let (done, answer) = oneshot::channel();
         self.send(ToDesk::Drain { deadline, done }).await?;
         answer.await.map_err(|_| Gone)
+    }
+
+    /// Tells the desk to leave, whatever goes on.
+    pub(crate) async fn leave(&self) {
+        // One that has left already need not be told.
+        let _ = self.send(ToDesk::Leave).await;
+    }
+
+    /// Returns when the desk has left.
+    pub(crate) async fn gone(&self) {
+        self.desk.closed().await;
     }
 
     async fn send(&self, message: ToDesk) -> Result<(), Gone> {

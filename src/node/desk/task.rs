@@ -98,8 +98,8 @@ impl Desk {
                     }
                 },
                 message = self.inbox.recv() => match message {
+                    Some(ToDesk::Leave) | None => return,
                     Some(message) => self.message(message),
-                    None => return,
                 },
                 () = sleep_until(alarm) => {}
             }
@@ -208,6 +208,7 @@ impl Desk {
                 });
                 Input::Drain
             }
+            ToDesk::Leave => return,
             ToDesk::Snapshot(reply) => {
                 // The asker may have gone.
                 let _ = reply.send(self.snapshot());

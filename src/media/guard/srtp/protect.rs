@@ -5,7 +5,7 @@ use std::fmt;
 use wire::plan::SdesKey;
 use wire::rtp::Header;
 
-use super::streams::Streams;
+use super::streams::{MAX_SENT_SSRCS, Streams};
 use super::window::estimate;
 use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, Session, cm, gcm};
 
@@ -24,8 +24,8 @@ impl Protector {
     pub fn new(key: &SdesKey) -> Result<Self, GuardError> {
         Ok(Self {
             session: Session::new(key)?,
-            rtp: Streams::new(),
-            rtcp: Streams::new(),
+            rtp: Streams::new(MAX_SENT_SSRCS),
+            rtcp: Streams::new(MAX_SENT_SSRCS),
         })
     }
 

@@ -1,10 +1,12 @@
-//! The streams under one key, found by SSRC: a short list, searched from the front.
+//! The streams under one key, found by SSRC: a list searched from its end, where the live ones are.
 
 use super::GuardError;
 use super::window::Window;
 
-/// Streams that one key may protect. A browser that toggles its camera all day uses a new SSRC each time.
+/// Streams that may arrive under one key. A browser that toggles its camera all day uses a new SSRC each time.
 pub const MAX_SSRCS: usize = 256;
+/// Streams that we may send under one key: each change of what a tile shows is a new one.
+pub(super) const MAX_SENT_SSRCS: usize = 8192;
 /// Streams with room from the start; more are made room for when an authentic one appears.
 const AT_FIRST: usize = 4;
 
@@ -14,11 +16,13 @@ pub(super) struct Streams {
     ssrcs: Vec<u32>,
     windows: Vec<Window>,
     fresh: Window,
+    most: usize,
 }
 
 impl Streams {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
+            most,
             ssrcs: Vec::with_capacity(AT_FIRST),
             windows: Vec::with_capacity(AT_FIRST),
             fresh: Window::default(),
@@ -38,7 +42,7 @@ impl Streams {
         let at = match self.place(ssrc) {
             Some(at) => at,
             None => {
-                if self.ssrcs.len() >= MAX_SSRCS {
+                if self.ssrcs.len() >= self.most {
                     return Err(GuardError::TooManySsrcs);
                 }
                 self.ssrcs.push(ssrc);
@@ -58,6 +62,6 @@ impl Streams {
     }
 
     fn place(&self, ssrc: u32) -> Option<usize> {
-        self.ssrcs.iter().position(|s| *s == ssrc)
+        self.ssrcs.iter().rposition(|s| *s == ssrc)
     }
 }

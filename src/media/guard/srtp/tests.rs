@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use wire::plan::{SdesKey, SrtpProfile};
 use wire::rtp::FixedHeader;
 
+use super::streams::MAX_SENT_SSRCS;
 use super::*;
 
 const PROFILES: [SrtpProfile; 3] = [
@@ -229,11 +230,6 @@ fn streams_under_one_key_are_bounded() {
             open(&mut unprotector, &sealed).unwrap();
         }
         let packet = rtp(most, 1, b"x");
-        let mut buf = [packet.clone(), vec![0; MAX_TRAILER]].concat();
-        assert_eq!(
-            protector.protect_rtp(&mut buf, packet.len()),
-            Err(GuardError::TooManySsrcs)
-        );
         let mut other = Protector::new(&key(profile, 7)).unwrap();
         let sealed = protected(&mut other, &packet);
         assert_eq!(
@@ -242,6 +238,15 @@ fn streams_under_one_key_are_bounded() {
         );
         let sealed = protected(&mut protector, &rtp(0, 2, b"x"));
         assert!(open(&mut unprotector, &sealed).is_ok());
+        for ssrc in most..u32::try_from(MAX_SENT_SSRCS).unwrap() {
+            protected(&mut protector, &rtp(ssrc, 1, b"x"));
+        }
+        let packet = rtp(u32::MAX, 1, b"x");
+        let mut buf = [packet.clone(), vec![0; MAX_TRAILER]].concat();
+        assert_eq!(
+            protector.protect_rtp(&mut buf, packet.len()),
+            Err(GuardError::TooManySsrcs)
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use wire::plan::SdesKey;
 use wire::rtp::Header;
 
 use super::protect::{associated, rollover, sender};
-use super::streams::Streams;
+use super::streams::{MAX_SSRCS, Streams};
 use super::window::estimate;
 use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, Session, gcm};
 
@@ -26,8 +26,8 @@ impl Unprotector {
     pub fn new(key: &SdesKey) -> Result<Self, GuardError> {
         Ok(Self {
             session: Session::new(key)?,
-            rtp: Streams::new(),
-            rtcp: Streams::new(),
+            rtp: Streams::new(MAX_SSRCS),
+            rtcp: Streams::new(MAX_SSRCS),
         })
     }
 
