@@ -66,13 +66,19 @@ impl Control {
     /// No such meeting; the store; the node is going down.
     pub async fn end_meeting(&self, caller: &Caller, meeting_id: &str) -> Result<(), Refusal> {
         let meeting = self.get_meeting(caller, meeting_id).await?;
-        self.store
-            .end_meeting(&meeting.meeting_id, now_ms())
-            .await?;
-        self.desk
-            .end_meeting(meeting.meeting_id)
-            .await
-            .map_err(|gone| Refusal::Failed(gone.to_string()))
+        let (store, desk) = (self.store.clone(), self.desk.clone());
+        // A task of its own: a client that hangs up must not leave a meeting that has ended in the store
+        // and goes on at the desk, where nobody could end it any more.
+        let ending = tokio::spawn(async move {
+            store.end_meeting(&meeting.meeting_id, now_ms()).await?;
+            desk.end_meeting(meeting.meeting_id)
+                .await
+                .map_err(|gone| Refusal::Failed(gone.to_string()))
+        });
+        match ending.await {
+            Ok(ended) => ended,
+            Err(error) => Err(Refusal::Failed(error.to_string())),
+        }
     }
 
     /// Looks meetings up as the exchange knows them.
