@@ -3,7 +3,9 @@
 //! A phone behind a NAT cannot say where its packets will come from. So the first *good* packet decides:
 //! without protection that is the first well-formed RTP packet, and it decides for good; with SRTP it is the
 //! first packet that authenticates, and a later authentic source may take over once the former has fallen silent
-//! (a NAT that gave the call another port). Until then we send where the other side signalled.
+//! (a NAT that gave the call another port). Until then we send where the other side signalled. When signaling
+//! moves a plain leg, packets from the former source are still heard for a second and decide nothing: they
+//! were under way, or the other side has not read our answer yet.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,11 +13,16 @@ use std::time::{Duration, Instant};
 /// How long the source in use must have been silent before another authentic one takes over.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// How long packets from the source before a signalled move decide nothing.
+const HANDOVER: Duration = Duration::from_secs(1);
+
 /// The path of one socket of a leg: one for RTP, and one for RTCP where that has its own port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StaticPath {
     signalled: Option<SocketAddr>,
     latched: Option<Latched>,
+    /// The source in use before signaling moved a plain leg, and when it was first heard since.
+    former: Option<(SocketAddr, Option<Instant>)>,
     protected: bool,
     foreign: u64,
     last_foreign: Option<SocketAddr>,
@@ -50,6 +57,7 @@ impl StaticPath {
         Self {
             signalled,
             latched: None,
+            former: None,
             protected,
             foreign: 0,
             last_foreign: None,
@@ -60,8 +68,16 @@ impl StaticPath {
     /// does not.
     pub fn signal(&mut self, signalled: Option<SocketAddr>, protected: bool) {
         if self.signalled != signalled || self.protected != protected {
+            // Coming back from an unknown address (0.0.0.0) is no move: then the first packet decides.
+            let former = match (self.latched, self.signalled, signalled) {
+                (Some(latched), Some(_), Some(new)) if latched.source != new => {
+                    Some((latched.source, None))
+                }
+                _ => None,
+            };
             *self = Self {
                 foreign: self.foreign,
+                former,
                 ..Self::new(signalled, protected)
             };
         }
@@ -76,6 +92,14 @@ impl StaticPath {
 
     /// Tells of a good packet: well-formed, and authentic if the path is protected.
     pub fn good_packet(&mut self, now: Instant, from: SocketAddr) -> Source {
+        if !self.protected
+            && self.latched.is_none()
+            && let Some((former, first)) = &mut self.former
+            && *former == from
+            && now.saturating_duration_since(*first.get_or_insert(now)) < HANDOVER
+        {
+            return Source::Known;
+        }
         match &mut self.latched {
             Some(latched) if latched.source == from => {
                 latched.heard = now;
@@ -93,6 +117,7 @@ impl StaticPath {
             heard: now,
         });
         self.last_foreign = None;
+        self.former = None;
         Source::Latched
     }
 
@@ -190,6 +215,33 @@ mod tests {
         path.signal(Some(at(4)), false);
         assert_eq!(path.destination(), Some(at(4)));
         assert_eq!(path.good_packet(now, at(5)), Source::Latched);
+    }
+
+    #[test]
+    fn packets_under_way_from_before_a_move_do_not_close_the_latch_on_the_old_source() {
+        let now = start();
+        let mut path = StaticPath::new(Some(at(1)), false);
+        path.good_packet(now, at(1));
+        path.signal(Some(at(4)), false);
+        assert_eq!(path.good_packet(now, at(1)), Source::Known);
+        assert_eq!(path.destination(), Some(at(4)));
+        let soon = now + Duration::from_millis(100);
+        assert_eq!(path.good_packet(soon, at(4)), Source::Latched);
+        assert_eq!(
+            path.good_packet(soon, at(1)),
+            Source::Foreign { first: true }
+        );
+    }
+
+    #[test]
+    fn a_source_that_goes_on_after_a_signalled_move_is_followed_in_the_end() {
+        let now = start();
+        let mut path = StaticPath::new(Some(at(1)), false);
+        path.good_packet(now, at(2));
+        path.signal(Some(at(4)), false);
+        assert_eq!(path.good_packet(now, at(2)), Source::Known);
+        assert_eq!(path.good_packet(now + HANDOVER, at(2)), Source::Latched);
+        assert_eq!(path.destination(), Some(at(2)));
     }
 
     #[test]
