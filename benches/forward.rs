@@ -149,6 +149,7 @@ impl Meeting {
             seed: [1; 32],
             identity: Identity::generate().unwrap(),
             media_timeout: Duration::from_secs(1 << 20),
+            held_timeout: Duration::from_secs(1 << 20),
             loudest: 6,
             outbox_datagrams: 128,
         });
@@ -174,10 +175,11 @@ impl Meeting {
             connectivity: Connectivity::Static {
                 rtp: Some(address(n)),
                 rtcp: None,
+                peer: None,
             },
             protection: Protection::Sdes {
                 local: key(self.profile, 1),
-                remote: key(self.profile, 2),
+                remote: vec![key(self.profile, 2)],
             },
             rtcp_mux: true,
             audio: Some(AudioPlan {
@@ -256,10 +258,7 @@ fn address(n: u64) -> SocketAddr {
 }
 
 fn key(profile: SrtpProfile, fill: u8) -> SdesKey {
-    SdesKey {
-        profile,
-        key_salt: vec![fill; profile.key_len() + profile.salt_len()],
-    }
+    SdesKey::new(profile, vec![fill; profile.key_len() + profile.salt_len()])
 }
 
 fn format(codec: AudioCodec) -> AudioFormat {

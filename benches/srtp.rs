@@ -46,10 +46,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn key(profile: SrtpProfile) -> SdesKey {
-    SdesKey {
-        profile,
-        key_salt: vec![7; profile.key_len() + profile.salt_len()],
-    }
+    SdesKey::new(profile, vec![7; profile.key_len() + profile.salt_len()])
 }
 
 fn packet(size: usize) -> [u8; ROOM] {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use call::exchange::Transport;
+use call::negotiate::phone::{Keying, SrtpPolicy};
 use clap::{Args, ValueEnum};
-use wire::plan::AudioCodec;
+use wire::plan::{AudioCodec, SrtpProfile};
 
 use crate::node::caller::{self, Options, Trust};
 
@@ -19,9 +20,13 @@ pub struct Arguments {
     /// How to reach them.
     #[arg(long, value_enum, default_value_t = Carrier::Tls)]
     transport: Carrier,
-    /// Whether media is protected.
+    /// Whether media is protected: require and dtls insist (with keys in SDP, or from DTLS), prefer takes plain RTP
+    /// too, off offers nothing else.
     #[arg(long, value_enum, default_value_t = Srtp::Require)]
     srtp: Srtp,
+    /// Offer this crypto suite only, by its name in SDP, such as AES_256_CM_HMAC_SHA1_80.
+    #[arg(long, value_parser = suite)]
+    suite: Option<SrtpProfile>,
     /// Offer this codec only.
     #[arg(long, value_enum)]
     codec: Option<Codec>,
@@ -58,6 +63,8 @@ enum Carrier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Srtp {
     Require,
+    Dtls,
+    Prefer,
     Off,
 }
 
@@ -108,7 +115,16 @@ impl Arguments {
                 Carrier::Tcp => Transport::Tcp,
                 Carrier::Udp => Transport::Udp,
             },
-            srtp: self.srtp == Srtp::Require,
+            srtp: match self.srtp {
+                Srtp::Require | Srtp::Dtls => SrtpPolicy::Require,
+                Srtp::Prefer => SrtpPolicy::Prefer,
+                Srtp::Off => SrtpPolicy::Off,
+            },
+            keying: match self.srtp {
+                Srtp::Dtls => Keying::Dtls,
+                _ => Keying::Sdes,
+            },
+            suite: self.suite,
             codec: self.codec.map(|codec| match codec {
                 Codec::Opus => AudioCodec::Opus,
                 Codec::G722 => AudioCodec::G722,
@@ -127,6 +143,13 @@ impl Arguments {
             progress: !self.json,
         }
     }
+}
+
+fn suite(text: &str) -> Result<SrtpProfile, String> {
+    SrtpProfile::of_suite(text).ok_or_else(|| {
+        let names: Vec<_> = SrtpProfile::ALL.iter().map(|p| p.suite_name()).collect();
+        format!("one of {}", names.join(", "))
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -24,15 +24,13 @@ pub fn srtp_unprotect(data: &[u8]) {
             SrtpProfile::AeadAes128Gcm,
             (0..16).chain(0xa0..=0xab).collect(),
         ),
-        _ => (
+        2 => (
             SrtpProfile::AeadAes256Gcm,
             (0..32).chain(0xa0..=0xab).collect(),
         ),
+        _ => (SrtpProfile::AesCm256HmacSha1_32, (0..46).collect()),
     };
-    let key = SdesKey {
-        profile,
-        key_salt: octets,
-    };
+    let key = SdesKey::new(profile, octets);
     let mut unprotector = Unprotector::new(&key).unwrap_or_else(|e| panic!("{e}"));
     let rtcp = choice & 4 != 0;
     let mut open = |bytes: &mut [u8]| {

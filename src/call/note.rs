@@ -136,6 +136,13 @@ pub enum Note {
         /// What was given up and why, one line.
         what: &'static str,
     },
+    /// Media packets come from an address that is not the call's, and are dropped. Told seldom.
+    ForeignMedia {
+        /// The call.
+        call: TransactionId,
+        /// Where they come from.
+        source: SocketAddr,
+    },
     /// A meeting began: its first party came.
     MeetingStarted {
         /// The meeting.

@@ -105,7 +105,9 @@ pub enum SrtpPolicy {
     /// A plain offer is refused with 488.
     Require,
     /// Plain and protected offers are both taken, each answered in kind.
-    Optional,
+    Prefer,
+    /// A protected offer is refused with 488.
+    Off,
 }
 
 /// Section `media`.
@@ -117,8 +119,12 @@ pub struct Media {
     pub ports: PortRange,
     /// Addresses told to others; empty means the machine's own.
     pub advertise: Vec<IpAddr>,
+    /// How long a port of SIP media rests before it is used again.
+    pub port_rest: Duration,
     /// A leg that stays silent for so long is ended.
     pub timeout: Duration,
+    /// The same while it is held or muted.
+    pub held_timeout: Duration,
     /// How many of the loudest are mixed.
     pub loudest: usize,
 }
@@ -333,7 +339,8 @@ impl Config {
         let seconds = Duration::from_secs;
         let srtp = [
             ("require", SrtpPolicy::Require),
-            ("optional", SrtpPolicy::Optional),
+            ("prefer", SrtpPolicy::Prefer),
+            ("off", SrtpPolicy::Off),
         ];
         let config = Self {
             node: Node {
@@ -364,7 +371,9 @@ impl Config {
                 listen: read.listen("media.listen")?,
                 ports: read.port_range("media.ports")?,
                 advertise: read.addresses("media.advertise")?,
+                port_rest: read.duration("media.port_rest", seconds(0), seconds(3600))?,
                 timeout: read.duration("media.timeout", seconds(1), seconds(86_400))?,
+                held_timeout: read.duration("media.held_timeout", seconds(1), seconds(86_400))?,
                 loudest: read.number("media.loudest", 1, 32)?,
             },
             metrics: Metrics {

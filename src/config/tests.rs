@@ -142,7 +142,10 @@ fn a_value_of_the_wrong_kind_is_told_the_right_one() {
         "campanile.toml:2: record.sip_messages: \"yes\" does not fit here; write true or false"
     );
     assert!(error("[drain]\ndeadline = \"30\"\n").contains("write a time with its unit"));
-    assert!(error("[sip.tls]\nsrtp = \"never\"\n").ends_with("write \"require\" or \"optional\""));
+    assert!(
+        error("[sip.tls]\nsrtp = \"never\"\n")
+            .ends_with("write \"require\" or \"prefer\" or \"off\"")
+    );
 }
 
 #[test]

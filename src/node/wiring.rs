@@ -51,11 +51,13 @@ pub(super) fn start_shard(
         advertised: config.media.advertise.clone(),
         phones: phone_places(&config.media.advertise, bound, local),
         ports: (config.media.ports.first, config.media.ports.last),
+        port_rest: config.media.port_rest,
     };
     let engine = engine::Config {
         epoch: (Instant::now(), SystemTime::now()),
         seed: seed()?,
         media_timeout: config.media.timeout,
+        held_timeout: config.media.held_timeout,
         loudest: config.media.loudest,
         outbox_datagrams: OUTBOX,
         identity: dtls_identity()?,
@@ -149,7 +151,8 @@ pub(super) fn exchange_config(
 ) -> Result<exchange::Config, NodeError> {
     let srtp = |policy| match policy {
         SrtpPolicy::Require => CallSrtp::Require,
-        SrtpPolicy::Optional => CallSrtp::Prefer,
+        SrtpPolicy::Prefer => CallSrtp::Prefer,
+        SrtpPolicy::Off => CallSrtp::Off,
     };
     let mut exchange = exchange::Config::new(seed()?);
     exchange.phones.domains = config

@@ -169,6 +169,9 @@ impl Keeper {
                 }
             }
             Note::GaveUp { call, what } => tracing::warn!(?call, what, "gave up"),
+            Note::ForeignMedia { call, source } => {
+                tracing::warn!(%call, %source, "media from an address that is not the call's is dropped");
+            }
             Note::JoinedMeeting {
                 call,
                 meeting_id,

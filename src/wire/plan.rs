@@ -4,7 +4,7 @@
 //! these types. Commands and events are values: no handle, no channel, no clock crosses here.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One SIP or WebRTC media session, unique within a running node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,9 +39,9 @@ pub struct LocalMedia {
     pub rtcp: Option<SocketAddr>,
     /// Every advertised address of the shard's shared port, for ICE host candidates; empty for phones.
     pub candidates: Vec<SocketAddr>,
-    /// Our ICE credentials; `None` for phones.
+    /// Our ICE credentials; of use to a phone only if it offers ICE.
     pub ice: Option<IceCredentials>,
-    /// SHA-256 fingerprint of our DTLS certificate, in the form of RFC 8122 (`AB:CD:…`); `None` for phones.
+    /// SHA-256 fingerprint of our DTLS certificate, in the form of RFC 8122 (`AB:CD:…`).
     pub fingerprint: Option<String>,
     /// The SSRC of our audio stream.
     pub audio_ssrc: u32,
@@ -96,6 +96,8 @@ pub enum Connectivity {
         rtp: Option<SocketAddr>,
         /// Where it receives RTCP; `None` means the RTP port + 1, or the RTP port when multiplexed.
         rtcp: Option<SocketAddr>,
+        /// Where its signaling comes from: behind a NAT, its media most likely does too.
+        peer: Option<IpAddr>,
     },
     /// We are ICE-lite (RFC 8445 §2.5): the other side checks, we answer, and follow its nomination.
     IceLite {
@@ -113,8 +115,8 @@ pub enum Protection {
     Sdes {
         /// What we protect with.
         local: SdesKey,
-        /// What the other side protects with.
-        remote: SdesKey,
+        /// What the other side protects with: one key, or several told apart by their MKI.
+        remote: Vec<SdesKey>,
     },
     /// Keys from a DTLS handshake on the media path (RFC 5764).
     Dtls {
@@ -139,19 +141,35 @@ pub struct Fingerprint {
 pub enum SrtpProfile {
     /// AES_CM_128_HMAC_SHA1_80 (RFC 4568 §6.2.1): 16-octet key, 14-octet salt, 10-octet tag.
     AesCm128HmacSha1_80,
+    /// AES_CM_128_HMAC_SHA1_32 (RFC 4568 §6.2.2): the same with a 4-octet tag on RTP; RTCP keeps its 10 octets.
+    AesCm128HmacSha1_32,
+    /// AES_256_CM_HMAC_SHA1_80 (RFC 6188): 32-octet key, 14-octet salt, 10-octet tag.
+    AesCm256HmacSha1_80,
+    /// AES_256_CM_HMAC_SHA1_32 (RFC 6188): the same with a 4-octet tag on RTP.
+    AesCm256HmacSha1_32,
     /// AEAD_AES_128_GCM (RFC 7714): 16-octet key, 12-octet salt, 16-octet tag.
     AeadAes128Gcm,
-    /// AEAD_AES_256_GCM (RFC 7714): 32-octet key, 12-octet salt, 16-octet tag. Reached by DTLS only, as yet.
+    /// AEAD_AES_256_GCM (RFC 7714): 32-octet key, 12-octet salt, 16-octet tag.
     AeadAes256Gcm,
 }
 
 impl SrtpProfile {
+    /// Every transform.
+    pub const ALL: [Self; 6] = [
+        Self::AesCm128HmacSha1_80,
+        Self::AesCm128HmacSha1_32,
+        Self::AesCm256HmacSha1_80,
+        Self::AesCm256HmacSha1_32,
+        Self::AeadAes128Gcm,
+        Self::AeadAes256Gcm,
+    ];
+
     /// Octets of the master key.
     #[must_use]
     pub fn key_len(self) -> usize {
         match self {
-            Self::AesCm128HmacSha1_80 | Self::AeadAes128Gcm => 16,
-            Self::AeadAes256Gcm => 32,
+            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 | Self::AeadAes128Gcm => 16,
+            Self::AesCm256HmacSha1_80 | Self::AesCm256HmacSha1_32 | Self::AeadAes256Gcm => 32,
         }
     }
 
@@ -159,21 +177,49 @@ impl SrtpProfile {
     #[must_use]
     pub fn salt_len(self) -> usize {
         match self {
-            Self::AesCm128HmacSha1_80 => 14,
+            Self::AesCm128HmacSha1_80
+            | Self::AesCm128HmacSha1_32
+            | Self::AesCm256HmacSha1_80
+            | Self::AesCm256HmacSha1_32 => 14,
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
 
-    /// The crypto-suite name of SDES (RFC 4568 §6.2, RFC 7714 §14.2).
+    /// The crypto-suite name of SDES (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14.2).
     #[must_use]
     pub fn suite_name(self) -> &'static str {
         match self {
             Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
+            Self::AesCm256HmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
+            Self::AesCm256HmacSha1_32 => "AES_256_CM_HMAC_SHA1_32",
             Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
             Self::AeadAes256Gcm => "AEAD_AES_256_GCM",
         }
     }
+
+    /// The transform of a crypto-suite name, in any case.
+    #[must_use]
+    pub fn of_suite(name: &str) -> Option<Self> {
+        let is = |profile: &Self| profile.suite_name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is)
+    }
 }
+
+/// A master key identifier as packets carry it (RFC 3711 §3.1, RFC 4568 §6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Mki {
+    /// Its value, big-endian in packets.
+    pub value: u64,
+    /// Octets that it has in packets, 1 to 128.
+    pub length: u8,
+}
+
+/// Octets of the longest [`Mki`] that we take. Devices use 1 to 4.
+pub const MAX_MKI: u8 = 16;
+
+/// Master keys of one side that may be in use at once.
+pub const MAX_SDES_KEYS: usize = 8;
 
 /// One SDES master key and salt. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -182,14 +228,31 @@ pub struct SdesKey {
     pub profile: SrtpProfile,
     /// Master key then master salt, `profile.key_len() + profile.salt_len()` octets.
     pub key_salt: Vec<u8>,
+    /// What packets under this key carry before or after their tag, where agreed.
+    pub mki: Option<Mki>,
+    /// Packets that may be protected with it; `None` is as many as SRTP allows (RFC 3711 §9.2).
+    pub lifetime: Option<u64>,
+}
+
+impl SdesKey {
+    /// A key without identifier and with the transform's own lifetime.
+    #[must_use]
+    pub fn new(profile: SrtpProfile, key_salt: Vec<u8>) -> Self {
+        Self {
+            profile,
+            key_salt,
+            mki: None,
+            lifetime: None,
+        }
+    }
 }
 
 impl fmt::Debug for SdesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "SdesKey {{ profile: {:?}, key_salt: (hidden) }}",
-            self.profile
+            "SdesKey {{ profile: {:?}, key_salt: (hidden), mki: {:?}, lifetime: {:?} }}",
+            self.profile, self.mki, self.lifetime
         )
     }
 }
@@ -528,6 +591,13 @@ pub enum MediaEvent {
         bridge: BridgeId,
         /// Stream and bit/s over the last interval.
         rates: Vec<(StreamId, u32)>,
+    },
+    /// Packets come from a source that is not the leg's, and are dropped. Told seldom, not per packet.
+    ForeignSource {
+        /// The leg.
+        leg: LegId,
+        /// Where they come from.
+        source: SocketAddr,
     },
     /// Media ended by itself; the leg stays until it is closed.
     Lost {

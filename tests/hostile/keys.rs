@@ -23,10 +23,7 @@ fn offer(port: u16) -> String {
 
 fn key(first: u8) -> SdesKey {
     let key_salt = (0..30).map(|n| n + first).collect();
-    SdesKey {
-        profile: SrtpProfile::AesCm128HmacSha1_80,
-        key_salt,
-    }
+    SdesKey::new(SrtpProfile::AesCm128HmacSha1_80, key_salt)
 }
 
 /// A second of µ-law silence, protected with `key`, from `socket` to `to`.
@@ -101,10 +98,7 @@ fn nothing_but_the_signalled_address_is_sent_media_whatever_a_stranger_sends() {
         .unwrap();
     let key_salt =
         base64::Engine::decode(&base64::engine::general_purpose::STANDARD, inline).unwrap();
-    let local = SdesKey {
-        profile: SrtpProfile::AesCm128HmacSha1_80,
-        key_salt,
-    };
+    let local = SdesKey::new(SrtpProfile::AesCm128HmacSha1_80, key_salt);
     let mut opener = Unprotector::new(&local).unwrap();
     let len = media.recv(&mut buffer).unwrap();
     assert_eq!(opener.unprotect_rtp(&mut buffer[..len]).unwrap(), 172);

@@ -184,7 +184,7 @@ fn a_plain_phone_over_tcp_talks() {
 
 #[test]
 fn over_tls_a_call_in_the_clear_is_taken_only_where_that_is_configured() {
-    let server = Server::start(&[("sip.tls.srtp", "optional")]);
+    let server = Server::start(&[("sip.tls.srtp", "prefer")]);
     let meeting = server.meeting_create();
     let folder = server.scratch("sipp");
     let Some((_stunnel, tls)) = stunnel(&folder, server.sip_tls()) else {

@@ -162,6 +162,7 @@ impl Exchange {
             }
             MediaEvent::Connected { .. }
             | MediaEvent::Digit { .. }
+            | MediaEvent::ForeignSource { .. }
             | MediaEvent::PromptEnded { .. }
             | MediaEvent::Levels { .. }
             | MediaEvent::VideoRates { .. } => {}

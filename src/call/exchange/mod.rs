@@ -232,6 +232,7 @@ impl Exchange {
             | MediaEvent::Connected { leg }
             | MediaEvent::Digit { leg, .. }
             | MediaEvent::PromptEnded { leg, .. }
+            | MediaEvent::ForeignSource { leg, .. }
             | MediaEvent::Lost { leg, .. }
             | MediaEvent::Closed { leg } => {
                 if is_browser_leg(*leg) {

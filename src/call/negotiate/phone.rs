@@ -4,20 +4,25 @@
 //! same between them: origin, version, keys, the number and order of media sections.
 
 mod choose;
+mod reach;
 mod rules;
+mod security;
 mod write;
+
+use std::net::IpAddr;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
 use wire::plan::{
-    AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegPlan, LocalMedia, Protection,
-    SdesKey, SrtpProfile,
+    AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegPlan, LocalMedia, SdesKey,
 };
-use wire::sdp::{Media, MediaKind, Origin, Section, Session};
+use wire::sdp::{Media, MediaKind, Origin, Section, Session, Setup};
 
 pub use choose::Offer;
-use choose::{Chosen, codec_of, crypto_of, formats_of, opus_wishes, packet_ms};
-pub use rules::{Refusal, Rules, SrtpPolicy};
+use choose::{Chosen, codec_of, formats_of, opus_wishes, packet_ms};
+use reach::Reach;
+pub use rules::{Keying, Refusal, Rules, SrtpPolicy};
+use security::Security;
 
 /// What was agreed with one SIP party, and what is being agreed.
 #[derive(Debug)]
@@ -30,14 +35,10 @@ pub struct Agreement {
     described: Option<Session>,
     /// Our offer that waits for its answer.
     offered: Option<Offered>,
-    /// Both keys in use; ours stays as long as theirs does.
-    keys: Option<Keys>,
-}
-
-#[derive(Clone, Debug)]
-struct Keys {
-    local: SdesKey,
-    remote: SdesKey,
+    /// What protects the session; `None` before the first agreement.
+    security: Option<Security>,
+    /// Where signaling comes from.
+    peer: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -46,9 +47,6 @@ struct Offered {
     /// The key of each crypto line, by tag.
     keys: Vec<(u32, SdesKey)>,
 }
-
-/// Crypto suites of our offers: first the one that every SRTP device has.
-const SUITES: [SrtpProfile; 2] = [SrtpProfile::AesCm128HmacSha1_80, SrtpProfile::AeadAes128Gcm];
 
 impl Agreement {
     /// Nothing agreed yet.
@@ -62,8 +60,14 @@ impl Agreement {
             version: 1,
             described: None,
             offered: None,
-            keys: None,
+            security: None,
+            peer: None,
         }
+    }
+
+    /// Notes where signaling comes from: behind a NAT, media most likely does too.
+    pub fn set_peer(&mut self, address: IpAddr) {
+        self.peer = Some(address.to_canonical());
     }
 
     /// Reads an offer and chooses from it. Changes nothing.
@@ -87,30 +91,34 @@ impl Agreement {
     ) -> Result<(Vec<u8>, LegPlan), Refusal> {
         let section = offer.section().ok_or(Refusal::NoAudio)?;
         let chosen = &offer.chosen;
-        let keys = chosen
-            .crypto
-            .as_ref()
-            .map(|(_, remote)| self.keys_for(remote, random));
+        let security = Security::answering(self.security.as_ref(), &chosen.security, random);
         let mut description = write::blank(local);
+        let mut audio = self.audio_answer(chosen, section, local);
+        security.describe(&mut audio, &chosen.security, local)?;
+        chosen.reach.describe(&mut description, &mut audio, local);
         for (index, media) in offer.session.media.iter().enumerate() {
             description.media.push(if index == chosen.index {
-                self.audio_answer(media, chosen, section, keys.as_ref(), local)
+                audio.clone()
             } else {
                 media.declined()
             });
         }
+        bundle(&offer.session, &audio, &mut description);
+        let mux = section.media.attributes.rtcp_mux();
         let plan = plan_of(
-            section,
-            protection(keys.as_ref()),
+            chosen
+                .reach
+                .connectivity(section, local.ice.is_some(), mux, self.peer),
+            &security,
             AudioPlan {
                 direction: section.direction().reversed(),
                 send: chosen.format,
                 receive: vec![chosen.format],
                 telephone_events: chosen.events.clone(),
             },
-            section.media.attributes.rtcp_mux(),
+            mux,
         );
-        self.keys = keys;
+        self.security = Some(security);
         self.offered = None;
         Ok((self.render(description, local), plan))
     }
@@ -152,40 +160,30 @@ impl Agreement {
         if ours.protocol.is_secure() != section.media.protocol.is_secure() {
             return Err(Refusal::BadAnswer);
         }
-        let keys = self.answered_keys(offered, section)?;
+        let security = Security::settled(
+            self.security.as_ref(),
+            ours,
+            &offered.keys,
+            section,
+            self.srtp,
+        )?;
         let audio = audio_of_answer(&self.rules, ours, section)?;
         let mux = ours.attributes.rtcp_mux() && section.media.attributes.rtcp_mux();
-        let plan = plan_of(section, protection(keys.as_ref()), audio, mux);
-        self.keys = keys;
+        let ice = ours.attributes.ice_ufrag().is_some();
+        let connectivity = Reach::of(section).connectivity(section, ice, mux, self.peer);
+        let plan = plan_of(connectivity, &security, audio, mux);
+        self.security = Some(security);
         self.offered = None;
         Ok(plan)
     }
 
-    /// Our key beside theirs: the one in use when theirs is unchanged, else a fresh one (RFC 4568 §7.1.4).
-    fn keys_for(&self, remote: &SdesKey, random: &mut StdRng) -> Keys {
-        match &self.keys {
-            Some(keys) if keys.remote == *remote => keys.clone(),
-            _ => Keys {
-                local: fresh_key(remote.profile, random),
-                remote: remote.clone(),
-            },
-        }
-    }
-
-    fn audio_answer(
-        &self,
-        offered: &Media,
-        chosen: &Chosen,
-        section: Section<'_>,
-        keys: Option<&Keys>,
-        local: &LocalMedia,
-    ) -> Media {
-        let events = chosen.answered_events();
+    fn audio_answer(&self, chosen: &Chosen, section: Section<'_>, local: &LocalMedia) -> Media {
+        let offered = section.media;
         let mut media = write::audio(
             local,
             offered.protocol.clone(),
             &[chosen.format],
-            &events,
+            &chosen.events,
             &self.rules,
         );
         media
@@ -198,9 +196,6 @@ impl Agreement {
             media.attributes.flag("rtcp-mux");
         } else {
             write::rtcp(&mut media, local);
-        }
-        if let (Some((tag, _)), Some(keys)) = (&chosen.crypto, keys) {
-            write::crypto(&mut media, *tag, &keys.local);
         }
         media
     }
@@ -218,22 +213,29 @@ impl Agreement {
         let mut description = write::blank(local);
         let mut media = write::audio(
             local,
-            write::offered_protocol(self.srtp),
+            write::offered_protocol(self.srtp, self.rules.keying),
             &formats,
             &events,
             &self.rules,
         );
         media.attributes.add_direction(Direction::SendRecv);
         write::rtcp(&mut media, local);
-        let keys: Vec<(u32, SdesKey)> = match self.srtp {
-            SrtpPolicy::Off => Vec::new(),
-            SrtpPolicy::Require | SrtpPolicy::Prefer => (1..)
-                .zip(SUITES)
-                .map(|(tag, profile)| (tag, fresh_key(profile, random)))
-                .collect(),
-        };
-        for (tag, key) in &keys {
-            write::crypto(&mut media, *tag, key);
+        let mut keys: Vec<(u32, SdesKey)> = Vec::new();
+        match (self.srtp, self.rules.keying) {
+            (SrtpPolicy::Off, _) => {}
+            (_, Keying::Dtls) => {
+                // One association for both; who wants two says so by leaving it out.
+                media.attributes.flag("rtcp-mux");
+                // Without a certificate of ours the section goes out as it is, and no answer can settle it.
+                let _ = security::certificate(&mut media, Setup::ActPass, local);
+            }
+            (_, Keying::Sdes) => {
+                for (tag, &profile) in (1..).zip(&self.rules.suites) {
+                    let key = security::fresh_key(profile, random);
+                    security::crypto(&mut media, tag, &key);
+                    keys.push((tag, key));
+                }
+            }
         }
         description.media.push(media);
         (description, keys)
@@ -254,45 +256,27 @@ impl Agreement {
                 }
                 media.attributes.add_direction(Direction::SendRecv);
             }
-            if let Some(in_use) = &self.keys {
-                let lines = media.attributes.cryptos();
-                let tag = lines.first().map_or(1, |line| line.tag);
-                let same = |key: &wire::sdp::CryptoKey| key.key_salt == in_use.local.key_salt;
-                if lines.len() != 1 || !lines.iter().all(|line| line.keys.iter().all(same)) {
-                    // Of the lines that were offered only the agreed one is left.
-                    media.attributes.remove("crypto");
-                    write::crypto(media, tag, &in_use.local);
+            match &self.security {
+                Some(Security::Sdes { local, .. }) => {
+                    let lines = media.attributes.cryptos();
+                    let tag = lines.first().map_or(1, |line| line.tag);
+                    let same = |key: &wire::sdp::CryptoKey| key.key_salt == local.key_salt;
+                    if lines.len() != 1 || !lines.iter().all(|line| line.keys.iter().all(same)) {
+                        // Of the lines that were offered only the agreed one is left.
+                        media.attributes.remove("crypto");
+                        security::crypto(media, tag, local);
+                    }
+                    keys.push((tag, local.clone()));
                 }
-                keys.push((tag, in_use.local.clone()));
+                // An offer leaves the roles open, also when they are settled (RFC 8842 §5.2).
+                Some(Security::Dtls { .. }) if media.attributes.setup() != Some(Setup::ActPass) => {
+                    media.attributes.remove("setup");
+                    media.attributes.add("setup", Setup::ActPass);
+                }
+                _ => {}
             }
         }
         (described, keys)
-    }
-
-    /// The keys that an answer settles: ours of the line whose tag it repeats, theirs from that line.
-    fn answered_keys(
-        &self,
-        offered: &Offered,
-        section: Section<'_>,
-    ) -> Result<Option<Keys>, Refusal> {
-        let settled = section.media.attributes.cryptos().iter().find_map(|line| {
-            let (_, local) = offered.keys.iter().find(|(tag, _)| *tag == line.tag)?;
-            let remote = crypto_of(line)?;
-            (remote.profile == local.profile).then(|| Keys {
-                local: local.clone(),
-                remote,
-            })
-        });
-        if settled.is_some() {
-            return Ok(settled);
-        }
-        if section.media.protocol.is_secure() {
-            return Err(Refusal::NoCrypto);
-        }
-        if self.srtp == SrtpPolicy::Require || self.keys.is_some() {
-            return Err(Refusal::ProtectionRequired);
-        }
-        Ok(None)
     }
 
     /// The text, with an origin whose version grows only when something else changed (RFC 3264 §8).
@@ -352,42 +336,30 @@ fn audio_of_answer(
     })
 }
 
+/// The section that we answer is the only one of its bundle, where it was offered in one (RFC 9143 §7.3).
+fn bundle(offer: &Session, answered: &Media, description: &mut Session) {
+    if let (Some(mids), Some(mid)) = (offer.attributes.bundle(), answered.attributes.mid())
+        && mids.iter().any(|other| other == mid)
+    {
+        description.attributes.add("group", format!("BUNDLE {mid}"));
+    }
+}
+
 fn plan_of(
-    section: Section<'_>,
-    protection: Protection,
+    connectivity: Connectivity,
+    security: &Security,
     audio: AudioPlan,
     rtcp_mux: bool,
 ) -> LegPlan {
-    let held = section
-        .connection()
-        .is_some_and(wire::sdp::Connection::is_hold);
-    let rtp = section.rtp_addr().filter(|_| !held);
-    let named = section.media.attributes.rtcp().is_some() && !rtcp_mux;
     LegPlan {
-        connectivity: Connectivity::Static {
-            rtp,
-            rtcp: section.rtcp_addr().filter(|_| named && rtp.is_some()),
-        },
-        protection,
+        connectivity,
+        protection: security.protection(),
         rtcp_mux,
         audio: Some(audio),
         video_receive: Vec::new(),
         video_send: Vec::new(),
         extensions: ExtensionIds::default(),
     }
-}
-
-fn protection(keys: Option<&Keys>) -> Protection {
-    keys.map_or(Protection::Plain, |keys| Protection::Sdes {
-        local: keys.local.clone(),
-        remote: keys.remote.clone(),
-    })
-}
-
-fn fresh_key(profile: SrtpProfile, random: &mut StdRng) -> SdesKey {
-    let mut key_salt = vec![0; profile.key_len() + profile.salt_len()];
-    random.fill(key_salt.as_mut_slice());
-    SdesKey { profile, key_salt }
 }
 
 #[cfg(test)]

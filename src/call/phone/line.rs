@@ -58,8 +58,9 @@ impl Line {
         leg: LegId,
         flow: Flow,
         dialog: Dialog,
-        agreement: Agreement,
+        mut agreement: Agreement,
     ) -> Self {
+        agreement.set_peer(flow.peer.ip());
         Self {
             call,
             leg,
@@ -185,6 +186,7 @@ impl Line {
             }
         }
         self.flow = flow;
+        self.agreement.set_peer(flow.peer.ip());
         self.open = true;
         match request.method() {
             Some(Method::Bye) => {

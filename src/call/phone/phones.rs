@@ -358,6 +358,12 @@ impl Phones {
                     self.end(now, call, Ending::of_loss(why));
                 }
             }
+            MediaEvent::ForeignSource { leg, source } => {
+                if let Some(&call) = self.by_leg.get(&leg) {
+                    let note = Note::ForeignMedia { call, source };
+                    self.outputs.push_back(Output::Note(note));
+                }
+            }
             MediaEvent::Closed { leg } => {
                 if let Some(&call) = self.by_leg.get(&leg) {
                     self.leg_gone(call);

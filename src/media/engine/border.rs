@@ -18,6 +18,8 @@ pub struct Config {
     pub identity: Identity,
     /// A leg whose agreement lets us receive is lost after this long without a packet.
     pub media_timeout: Duration,
+    /// The same for a leg that is held or muted: it may well have nothing to send, but not for ever.
+    pub held_timeout: Duration,
     /// How many speakers a bridge mixes.
     pub loudest: usize,
     /// How many datagrams the outbox holds before it first has to grow.

@@ -34,16 +34,22 @@ impl Engine {
                     rtcp_addr,
                 },
             ) => {
+                // Its sockets are its own, so its fragment need not differ from others'.
+                let credentials = IceCredentials {
+                    ufrag: random_text(rng, 8),
+                    pwd: random_text(rng, 24),
+                };
                 let local = LocalMedia {
                     rtp: rtp_addr,
                     rtcp: Some(rtcp_addr),
                     candidates: Vec::new(),
-                    ice: None,
-                    fingerprint: None,
+                    ice: Some(credentials.clone()),
+                    fingerprint: Some(self.identity.fingerprint_text().to_owned()),
                     audio_ssrc: ssrc,
                     cname: cname.clone(),
                 };
-                (Leg::phone(now, id, (rtp, rtcp), ssrc, cname), local)
+                let leg = Leg::phone(now, id, (rtp, rtcp), credentials, ssrc, cname);
+                (leg, local)
             }
             (LegKind::Browser, LegSockets::Browser { shared, candidates }) => {
                 let credentials = IceCredentials {
@@ -113,6 +119,9 @@ impl Engine {
             MediaCommand::Mute { leg, muted } => {
                 if let Some(place) = self.places.get_mut(&leg) {
                     place.muted = muted;
+                    if let Some(Some(leg)) = self.legs.get_mut(place.leg) {
+                        leg.set_muted(now, muted);
+                    }
                     if let Some(Some(bridge)) = self.bridges.get_mut(place.bridge) {
                         bridge.set_muted(place.leg, muted);
                     }

@@ -55,7 +55,7 @@ impl Engine {
                 }
                 Ok(Consumed::Stun)
             }
-            DemuxClass::Dtls => leg.dtls(now, from, packet, around),
+            DemuxClass::Dtls => leg.dtls(now, socket, from, packet, &self.identity, around),
             DemuxClass::Rtcp => {
                 let outcome = leg.rtcp(now, socket, from, packet, around);
                 let id = leg.id();

@@ -92,6 +92,7 @@ impl Engine {
                 rng: StdRng::from_seed(config.seed),
                 ntp: NtpClock::new(config.epoch),
                 media_timeout: config.media_timeout,
+                held_timeout: config.held_timeout,
                 key_frames_wanted: Vec::with_capacity(32),
             },
             clips: HashMap::default(),

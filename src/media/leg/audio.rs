@@ -111,6 +111,13 @@ impl Audio {
         Ok(())
     }
 
+    /// What we send goes on as another stream; reports about the old one count no longer.
+    pub(crate) fn renumber(&mut self, ssrc: u32, rng: &mut StdRng) {
+        let clock = self.stream.clock();
+        self.stream.renumber(ssrc, first_sequence(rng));
+        self.reported = Reported::new(self.stream.first_sequence(), clock);
+    }
+
     /// The section was taken back: nothing is sent or taken until it is agreed again.
     pub(crate) fn decline(&mut self, encoders: &mut SharedEncoders) {
         self.plan.direction = Direction::Inactive;

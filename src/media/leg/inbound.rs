@@ -9,8 +9,7 @@ use wire::rtp::{Header, RtpView};
 use wire::stun::answer;
 
 use super::audio::Taken;
-use super::handshake::Secured;
-use super::link::{Guard, Route};
+use super::link::{Component, Route};
 use super::{Event, Leg, Surroundings, VideoPacket};
 use crate::guard::dtls::Identity;
 use crate::measure::ledger::{Consumed, Dropped, Sent};
@@ -44,7 +43,8 @@ impl Leg {
         identity: &Identity,
         around: &mut Surroundings,
     ) -> Result<Addresses, Dropped> {
-        let Route::Ice(path) = &mut self.link.route else {
+        let component = self.link.component(socket);
+        let Some(path) = self.link.ice_path(component) else {
             return Err(Dropped::BadStun);
         };
         let mut reply = [0; answer::MAX_ANSWER];
@@ -65,13 +65,10 @@ impl Leg {
         if selected {
             self.link.use_socket(socket);
         }
-        let mut begun = false;
-        if let Guard::Dtls(secured) = &mut self.link.guard {
-            begun = secured.handshake.is_none();
-            Secured::begin(secured, now, identity);
-        }
-        if begun {
-            self.drive_handshake(now, around);
+        let waiting = self.secured(component).filter(|s| !s.has_begun());
+        if let Some(secured) = waiting {
+            secured.begin(now, identity, None);
+            self.drive_handshakes(now, around);
         }
         Ok(Addresses {
             // Also an address that is known: another leg may have taken its place in the table.
@@ -84,25 +81,30 @@ impl Leg {
     pub(crate) fn dtls(
         &mut self,
         now: Instant,
+        socket: SocketId,
         from: SocketAddr,
         datagram: &[u8],
+        identity: &Identity,
         around: &mut Surroundings,
     ) -> Result<Consumed, Dropped> {
-        let admitted = match &self.link.route {
-            Route::Ice(path) => path.admits(now, from),
-            Route::Static { .. } | Route::Unknown => false,
+        let component = self.link.component(socket);
+        let nearness = match (&self.link.route, component) {
+            (Route::Unknown, _) => return Err(Dropped::UnexpectedDtls),
+            (Route::Static { rtp, .. }, Component::Rtp) => Some(rtp.nearness(from)),
+            (Route::Static { rtcp, .. }, Component::Rtcp) => Some(rtcp.nearness(from)),
+            (Route::Ice { .. }, _) => None,
         };
-        if !admitted {
-            return Err(Dropped::UnexpectedDtls);
+        let vouched = self
+            .link
+            .ice_path(component)
+            .is_some_and(|path| path.admits(now, from));
+        let secured = self.secured(component).ok_or(Dropped::NotConfigured)?;
+        match nearness {
+            Some(nearness) => secured.take_from(now, identity, from, nearness, datagram)?,
+            None if vouched => secured.take(now, datagram)?,
+            None => return Err(Dropped::UnexpectedDtls),
         }
-        let Guard::Dtls(secured) = &mut self.link.guard else {
-            return Err(Dropped::NotConfigured);
-        };
-        let Some(handshake) = &mut secured.handshake else {
-            return Err(Dropped::UnexpectedDtls);
-        };
-        handshake.handle(now, datagram);
-        self.drive_handshake(now, around);
+        self.drive_handshakes(now, around);
         Ok(Consumed::Dtls)
     }
 
@@ -117,7 +119,8 @@ impl Leg {
     ) -> Result<Received, Dropped> {
         let wire_bytes = datagram.len();
         Header::parse(datagram).map_err(|_| Dropped::Malformed)?;
-        let len = self.link.open_rtp(now, from, datagram)?;
+        let opened = self.link.open_rtp(now, from, datagram);
+        let len = self.with_stranger(opened, around)?;
         let clear = datagram.get(..len).ok_or(Dropped::Malformed)?;
         let packet = RtpView::parse(clear).map_err(|_| Dropped::Malformed)?;
 
@@ -130,7 +133,8 @@ impl Leg {
         } else {
             Some(self.video_stream(&packet)?)
         };
-        self.link.good_rtp(now, from)?;
+        let judged = self.link.good_rtp(now, from);
+        self.with_stranger(judged, around)?;
         self.last_packet = now;
         self.connect(around);
 
@@ -169,7 +173,8 @@ impl Leg {
         around: &mut Surroundings,
     ) -> Result<Consumed, Dropped> {
         let wire_bytes = datagram.len();
-        let len = self.link.open_rtcp(now, socket, from, datagram)?;
+        let opened = self.link.open_rtcp(now, socket, from, datagram);
+        let len = self.with_stranger(opened, around)?;
         let clear = datagram.get(..len).ok_or(Dropped::Malformed)?;
         let mut understood = false;
         for packet in rtcp::read(clear).map_while(Result::ok) {
@@ -182,6 +187,22 @@ impl Leg {
         self.last_packet = now;
         self.figures.rtcp_received(wire_bytes);
         Ok(Consumed::Rtcp)
+    }
+
+    /// Tells of a foreign source where a packet has shown one that should be told.
+    fn with_stranger<T>(
+        &mut self,
+        outcome: Result<T, Dropped>,
+        around: &mut Surroundings,
+    ) -> Result<T, Dropped> {
+        if outcome.is_err()
+            && let Some(source) = self.link.take_stranger()
+        {
+            let leg = self.id;
+            let event = MediaEvent::ForeignSource { leg, source };
+            around.events.push_back(Event::Media(event));
+        }
+        outcome
     }
 
     fn take_report(&mut self, now: Instant, packet: Packet, around: &mut Surroundings) {

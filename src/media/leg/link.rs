@@ -17,10 +17,25 @@ pub(crate) struct Link {
     rtp_socket: SocketId,
     /// The socket of RTCP alone; `None` on the shared port.
     rtcp_socket: Option<SocketId>,
+    /// Ours, for a phone that offers ICE; the path itself has a browser's.
+    credentials: Option<IceCredentials>,
     pub(super) route: Route,
     pub(super) guard: Guard,
     /// RTP and RTCP on one port.
     mux: bool,
+    /// Keys that we sent under before, with the indices used: they must not be used again.
+    retired: Vec<(SdesKey, Protector)>,
+    /// A foreign source that should be told.
+    stranger: Option<SocketAddr>,
+}
+
+/// The two kinds of packets, where each has its own port (RFC 8445 calls them components 1 and 2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Component {
+    /// RTP, and RTCP where they share a port.
+    Rtp,
+    /// RTCP on its own port.
+    Rtcp,
 }
 
 /// Where packets come from and go to.
@@ -29,8 +44,11 @@ pub(crate) enum Route {
     Unknown,
     /// Signalled addresses.
     Static { rtp: StaticPath, rtcp: StaticPath },
-    /// ICE-lite.
-    Ice(IceLitePath),
+    /// ICE-lite; a path for RTCP only where it has its own port.
+    Ice {
+        rtp: IceLitePath,
+        rtcp: Option<IceLitePath>,
+    },
 }
 
 /// How media is protected.
@@ -41,39 +59,50 @@ pub(crate) enum Guard {
     Plain,
     /// By keys from SDP.
     Sdes(Box<Keys>),
-    /// By keys from a handshake on the path.
-    Dtls(Box<Secured>),
+    /// By keys from a handshake on the path, one for each port in use (RFC 5764 §3).
+    Dtls {
+        rtp: Box<Secured>,
+        rtcp: Option<Box<Secured>>,
+    },
 }
 
 /// Both directions' contexts, and what they were made from.
 pub(crate) struct Keys {
     local: SdesKey,
-    remote: SdesKey,
+    remote: Vec<SdesKey>,
     protector: Protector,
     unprotector: Unprotector,
 }
 
 impl Keys {
-    /// Expands both keys.
+    /// Expands the keys.
     ///
     /// # Errors
     /// [`GuardError::KeyLength`].
-    pub(crate) fn new(local: SdesKey, remote: SdesKey) -> Result<Self, GuardError> {
+    pub(crate) fn new(local: SdesKey, remote: Vec<SdesKey>) -> Result<Self, GuardError> {
         Ok(Self {
             protector: Protector::new(&local)?,
-            unprotector: Unprotector::new(&remote)?,
+            unprotector: Unprotector::with_keys(&remote)?,
             local,
             remote,
         })
     }
 
-    /// Takes the other side's new key, if it is one; ours goes on where it is.
-    fn set_remote(&mut self, remote: &SdesKey) -> Result<(), GuardError> {
-        if self.remote != *remote {
-            self.unprotector = Unprotector::new(remote)?;
-            self.remote = remote.clone();
+    /// Takes the other side's new keys, if they are.
+    fn set_remote(&mut self, remote: &[SdesKey]) -> Result<(), GuardError> {
+        if self.remote != remote {
+            self.unprotector.rekey(remote)?;
+            self.remote = remote.to_vec();
         }
         Ok(())
+    }
+
+    /// Goes on under another key of ours; returns the old one with its indices.
+    fn set_local(&mut self, local: SdesKey, protector: Protector) -> (SdesKey, Protector) {
+        (
+            std::mem::replace(&mut self.local, local),
+            std::mem::replace(&mut self.protector, protector),
+        )
     }
 }
 
@@ -81,15 +110,33 @@ impl Keys {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct BadPlan;
 
+impl From<GuardError> for BadPlan {
+    fn from(_: GuardError) -> Self {
+        Self
+    }
+}
+
+/// What a plan changed that concerns the streams that we send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rekeyed {
+    /// They go on.
+    No,
+    /// They are protected by another key from here on.
+    Yes,
+}
+
 impl Link {
     /// A phone's pair of sockets.
-    pub(crate) fn pair(rtp: SocketId, rtcp: SocketId) -> Self {
+    pub(crate) fn pair(rtp: SocketId, rtcp: SocketId, credentials: IceCredentials) -> Self {
         Self {
             rtp_socket: rtp,
             rtcp_socket: Some(rtcp),
+            credentials: Some(credentials),
             route: Route::Unknown,
             guard: Guard::Unknown,
             mux: false,
+            retired: Vec::new(),
+            stranger: None,
         }
     }
 
@@ -98,58 +145,153 @@ impl Link {
         Self {
             rtp_socket: socket,
             rtcp_socket: None,
-            route: Route::Ice(IceLitePath::new(credentials, now)),
+            credentials: None,
+            route: Route::Ice {
+                rtp: IceLitePath::new(credentials, now),
+                rtcp: None,
+            },
             guard: Guard::Unknown,
             mux: true,
+            retired: Vec::new(),
+            stranger: None,
         }
     }
 
     /// Sets or replaces what was agreed about path and keys (not DTLS, which the leg starts).
-    pub(crate) fn configure(&mut self, plan: &LegPlan) -> Result<(), BadPlan> {
+    pub(crate) fn configure(&mut self, now: Instant, plan: &LegPlan) -> Result<Rekeyed, BadPlan> {
         self.mux = plan.rtcp_mux || self.rtcp_socket.is_none();
-        match &plan.protection {
-            Protection::Plain => self.guard = Guard::Plain,
-            Protection::Sdes { local, remote } => {
-                // A key that stays keeps its context: begun anew, it would use its indices twice.
-                match &mut self.guard {
-                    Guard::Sdes(keys) if keys.local == *local => {
-                        keys.set_remote(remote).map_err(|_| BadPlan)?;
-                    }
-                    _ => {
-                        let keys = Keys::new(local.clone(), remote.clone()).map_err(|_| BadPlan)?;
-                        self.guard = Guard::Sdes(Box::new(keys));
-                    }
-                }
+        let rekeyed = self.set_protection(&plan.protection)?;
+        self.set_route(
+            now,
+            &plan.connectivity,
+            plan.protection != Protection::Plain,
+        )?;
+        Ok(rekeyed)
+    }
+
+    fn set_protection(&mut self, protection: &Protection) -> Result<Rekeyed, BadPlan> {
+        let Protection::Sdes { local, remote } = protection else {
+            let keep = matches!(
+                (protection, &self.guard),
+                (Protection::Dtls { .. }, Guard::Dtls { .. })
+            );
+            if !keep {
+                let guard = match protection {
+                    Protection::Plain => Guard::Plain,
+                    _ => Guard::Unknown,
+                };
+                self.replace_guard(guard);
             }
-            Protection::Dtls { .. } => {
-                if !matches!(self.guard, Guard::Dtls(_)) {
-                    self.guard = Guard::Unknown;
+            return Ok(Rekeyed::No);
+        };
+        match &mut self.guard {
+            // A key that stays keeps its context: begun anew, it would use its indices twice.
+            Guard::Sdes(keys) if keys.local == *local => {
+                keys.set_remote(remote)?;
+                Ok(Rekeyed::No)
+            }
+            Guard::Sdes(keys) => {
+                let protector = match self.retired.iter().position(|(key, _)| key == local) {
+                    Some(at) => self.retired.swap_remove(at).1,
+                    None => Protector::new(local)?,
+                };
+                keys.set_remote(remote)?;
+                let before = keys.set_local(local.clone(), protector);
+                self.retire(before);
+                Ok(Rekeyed::Yes)
+            }
+            _ => {
+                let mut keys = Keys::new(local.clone(), remote.clone())?;
+                if let Some(at) = self.retired.iter().position(|(key, _)| key == local) {
+                    keys.protector = self.retired.swap_remove(at).1;
                 }
+                self.replace_guard(Guard::Sdes(Box::new(keys)));
+                Ok(Rekeyed::No)
             }
         }
-        let protected = plan.protection != Protection::Plain;
-        match (&plan.connectivity, &mut self.route) {
-            (Connectivity::Static { rtp, rtcp }, route) => {
-                let rtcp_to = rtcp.or_else(|| rtp.and_then(next_port));
-                if let Route::Static {
+    }
+
+    fn replace_guard(&mut self, guard: Guard) {
+        if let Guard::Sdes(keys) = std::mem::replace(&mut self.guard, guard) {
+            let Keys {
+                local, protector, ..
+            } = *keys;
+            self.retire((local, protector));
+        }
+    }
+
+    fn retire(&mut self, key: (SdesKey, Protector)) {
+        // Keys are drawn at random and each change of key begins another SSRC as well; that one of so long ago
+        // comes back is a mistake that this cannot mend for ever.
+        if self.retired.len() >= MOST_RETIRED {
+            self.retired.remove(0);
+        }
+        self.retired.push(key);
+    }
+
+    fn set_route(
+        &mut self,
+        now: Instant,
+        connectivity: &Connectivity,
+        protected: bool,
+    ) -> Result<(), BadPlan> {
+        match (connectivity, &mut self.route) {
+            (
+                Connectivity::Static { rtp, rtcp, peer },
+                Route::Static {
                     rtp: rtp_path,
                     rtcp: rtcp_path,
-                } = route
-                {
-                    rtp_path.signal(*rtp, protected);
-                    rtcp_path.signal(rtcp_to, protected);
-                } else {
-                    *route = Route::Static {
-                        rtp: StaticPath::new(*rtp, protected),
-                        rtcp: StaticPath::new(rtcp_to, protected),
-                    };
+                },
+            ) => {
+                rtp_path.signal(*rtp, *peer, protected);
+                rtcp_path.signal(rtcp.or_else(|| rtp.and_then(next_port)), *peer, protected);
+            }
+            (Connectivity::Static { rtp, rtcp, peer }, route) => {
+                let rtcp_to = rtcp.or_else(|| rtp.and_then(next_port));
+                *route = Route::Static {
+                    rtp: StaticPath::new(*rtp, *peer, protected),
+                    rtcp: StaticPath::new(rtcp_to, *peer, protected),
+                };
+            }
+            (Connectivity::IceLite { remote }, Route::Ice { rtp, rtcp }) => {
+                rtp.set_remote(remote.clone());
+                if let Some(rtcp) = rtcp {
+                    rtcp.set_remote(remote.clone());
                 }
             }
-            (Connectivity::IceLite { remote }, Route::Ice(path)) => path.set_remote(remote.clone()),
-            // ICE towards a phone's own port pair was never offered; its plan cannot name it.
-            (Connectivity::IceLite { .. }, _) => return Err(BadPlan),
+            (Connectivity::IceLite { remote }, route) => {
+                let own = self.credentials.clone().ok_or(BadPlan)?;
+                let path = |own: IceCredentials| {
+                    let mut path = IceLitePath::lasting(own, now);
+                    path.set_remote(remote.clone());
+                    path
+                };
+                *route = Route::Ice {
+                    rtcp: (!self.mux).then(|| path(own.clone())),
+                    rtp: path(own),
+                };
+            }
         }
         Ok(())
+    }
+
+    /// Which kind of packets a socket is for.
+    pub(crate) fn component(&self, socket: SocketId) -> Component {
+        if self.rtcp_socket == Some(socket) && !self.mux {
+            Component::Rtcp
+        } else {
+            Component::Rtp
+        }
+    }
+
+    /// Whether RTCP has a port of its own.
+    pub(crate) fn has_rtcp_port(&self) -> bool {
+        !self.mux
+    }
+
+    /// The foreign source that should be told, once.
+    pub(crate) fn take_stranger(&mut self) -> Option<SocketAddr> {
+        self.stranger.take()
     }
 
     /// The sockets that are this leg's own.
@@ -157,14 +299,19 @@ impl Link {
         self.rtcp_socket.map(|rtcp| [self.rtp_socket, rtcp])
     }
 
-    /// The socket for RTP, and of everything on the shared port.
-    pub(crate) fn rtp_socket(&self) -> SocketId {
-        self.rtp_socket
+    /// The socket for a kind of packets.
+    pub(crate) fn socket(&self, component: Component) -> SocketId {
+        match component {
+            Component::Rtp => self.rtp_socket,
+            Component::Rtcp => self.rtcp_socket.unwrap_or(self.rtp_socket),
+        }
     }
 
-    /// The other side chose an address that it reaches by this socket of the shared port.
+    /// The other side chose an address that it reaches by this socket. Only the shared port has several.
     pub(crate) fn use_socket(&mut self, socket: SocketId) {
-        self.rtp_socket = socket;
+        if self.rtcp_socket.is_none() {
+            self.rtp_socket = socket;
+        }
     }
 
     /// Whether media can be sent: there is a destination and, where needed, a key.
@@ -172,17 +319,83 @@ impl Link {
         let keyed = match &self.guard {
             Guard::Unknown => false,
             Guard::Plain | Guard::Sdes(_) => true,
-            Guard::Dtls(secured) => secured.keys.is_some(),
+            Guard::Dtls { rtp, .. } => rtp.keys.is_some(),
         };
-        keyed && self.rtp_destination().is_some()
+        keyed && self.destination(Component::Rtp).is_some()
     }
 
-    /// Where RTP goes.
-    pub(crate) fn rtp_destination(&self) -> Option<SocketAddr> {
-        match &self.route {
-            Route::Unknown => None,
-            Route::Static { rtp, .. } => rtp.destination(),
-            Route::Ice(path) => path.destination(),
+    /// Where a kind of packets goes.
+    pub(crate) fn destination(&self, component: Component) -> Option<SocketAddr> {
+        match (&self.route, component) {
+            (Route::Unknown, _) => None,
+            (Route::Static { rtp, .. }, Component::Rtp) => rtp.destination(),
+            (Route::Static { rtcp, .. }, Component::Rtcp) => rtcp.destination(),
+            (
+                Route::Ice {
+                    rtcp: Some(path), ..
+                },
+                Component::Rtcp,
+            ) => path.destination(),
+            (Route::Ice { rtp, .. }, _) => rtp.destination(),
+        }
+    }
+
+    /// The path of signalled addresses of a kind of packets.
+    pub(crate) fn static_path(&mut self, component: Component) -> Option<&mut StaticPath> {
+        match (&mut self.route, component) {
+            (Route::Static { rtp, .. }, Component::Rtp) => Some(rtp),
+            (Route::Static { rtcp, .. }, Component::Rtcp) => Some(rtcp),
+            _ => None,
+        }
+    }
+
+    /// The ICE path of a kind of packets.
+    pub(crate) fn ice_path(&mut self, component: Component) -> Option<&mut IceLitePath> {
+        match (&mut self.route, component) {
+            (Route::Ice { rtcp, .. }, Component::Rtcp) => rtcp.as_mut(),
+            (Route::Ice { rtp, .. }, Component::Rtp) => Some(rtp),
+            _ => None,
+        }
+    }
+
+    /// Whether packets from there are looked at. A source that is not may have to be told.
+    fn admit(
+        &mut self,
+        now: Instant,
+        component: Component,
+        from: SocketAddr,
+    ) -> Result<(), Dropped> {
+        let admitted = match (&self.route, component) {
+            (Route::Unknown, _) => return Err(Dropped::NotConfigured),
+            (Route::Static { rtp, .. }, Component::Rtp) => rtp.admits(from),
+            (Route::Static { rtcp, .. }, Component::Rtcp) => rtcp.admits(from),
+            (
+                Route::Ice {
+                    rtcp: Some(path), ..
+                },
+                Component::Rtcp,
+            ) => path.admits(now, from),
+            (Route::Ice { rtp, .. }, _) => rtp.admits(now, from),
+        };
+        if admitted {
+            return Ok(());
+        }
+        if let Some(path) = self.static_path(component) {
+            let outcome = path.strange_packet(now, from);
+            self.judged(outcome, from)?;
+        }
+        Err(Dropped::WrongSource)
+    }
+
+    fn judged(&mut self, source: Source, from: SocketAddr) -> Result<(), Dropped> {
+        match source {
+            Source::Known | Source::Latched => Ok(()),
+            Source::Foreign { tell } => {
+                if tell {
+                    self.stranger = Some(from);
+                }
+                Err(Dropped::WrongSource)
+            }
         }
     }
 
@@ -193,19 +406,12 @@ impl Link {
         from: SocketAddr,
         packet: &mut [u8],
     ) -> Result<usize, Dropped> {
-        let admitted = match &self.route {
-            Route::Unknown => return Err(Dropped::NotConfigured),
-            Route::Static { rtp, .. } => rtp.admits(from),
-            Route::Ice(path) => path.admits(now, from),
-        };
-        if !admitted {
-            return Err(Dropped::WrongSource);
-        }
+        self.admit(now, Component::Rtp, from)?;
         match &mut self.guard {
             Guard::Unknown => Err(Dropped::NotConfigured),
             Guard::Plain => Ok(packet.len()),
             Guard::Sdes(keys) => keys.unprotector.unprotect_rtp(packet).map_err(reason),
-            Guard::Dtls(secured) => match &mut secured.keys {
+            Guard::Dtls { rtp, .. } => match &mut rtp.keys {
                 Some(keys) => keys.unprotector.unprotect_rtp(packet).map_err(reason),
                 None => Err(Dropped::NoKeys),
             },
@@ -214,13 +420,11 @@ impl Link {
 
     /// Tells the path that an RTP packet was good: authentic where protected, and of a kind that was agreed.
     pub(crate) fn good_rtp(&mut self, now: Instant, from: SocketAddr) -> Result<(), Dropped> {
-        match &mut self.route {
-            Route::Static { rtp, .. } => match rtp.good_packet(now, from) {
-                Source::Known | Source::Latched => Ok(()),
-                Source::Foreign { .. } => Err(Dropped::WrongSource),
-            },
-            Route::Ice(_) | Route::Unknown => Ok(()),
-        }
+        let Route::Static { rtp, .. } = &mut self.route else {
+            return Ok(());
+        };
+        let outcome = rtp.good_packet(now, from);
+        self.judged(outcome, from)
     }
 
     /// Checks, authenticates and decrypts RTCP in place; returns its length in the clear.
@@ -231,31 +435,27 @@ impl Link {
         from: SocketAddr,
         packet: &mut [u8],
     ) -> Result<usize, Dropped> {
-        let on_rtp_port = socket == self.rtp_socket;
-        let admitted = match &self.route {
-            Route::Unknown => return Err(Dropped::NotConfigured),
-            Route::Static { rtp, .. } if on_rtp_port => rtp.admits(from),
-            Route::Static { rtcp, .. } => rtcp.admits(from),
-            Route::Ice(path) => path.admits(now, from),
-        };
-        if !admitted {
-            return Err(Dropped::WrongSource);
-        }
-        let len = match &mut self.guard {
-            Guard::Unknown => return Err(Dropped::NotConfigured),
-            Guard::Plain => packet.len(),
-            Guard::Sdes(keys) => keys.unprotector.unprotect_rtcp(packet).map_err(reason)?,
-            Guard::Dtls(secured) => match &mut secured.keys {
-                Some(keys) => keys.unprotector.unprotect_rtcp(packet).map_err(reason)?,
-                None => return Err(Dropped::NoKeys),
-            },
+        let component = self.component(socket);
+        self.admit(now, component, from)?;
+        let len = match (&mut self.guard, component) {
+            (Guard::Unknown, _) => return Err(Dropped::NotConfigured),
+            (Guard::Plain, _) => packet.len(),
+            (Guard::Sdes(keys), _) => keys.unprotector.unprotect_rtcp(packet).map_err(reason)?,
+            (Guard::Dtls { rtp, rtcp }, component) => {
+                let secured = match (component, rtcp) {
+                    (Component::Rtcp, Some(own)) => own,
+                    _ => rtp,
+                };
+                match &mut secured.keys {
+                    Some(keys) => keys.unprotector.unprotect_rtcp(packet).map_err(reason)?,
+                    None => return Err(Dropped::NoKeys),
+                }
+            }
         };
         // Only RTP moves the latch of the RTP port; RTCP's own port has its own.
-        if let Route::Static { rtcp, .. } = &mut self.route
-            && !on_rtp_port
-            && matches!(rtcp.good_packet(now, from), Source::Foreign { .. })
-        {
-            return Err(Dropped::WrongSource);
+        if let (Route::Static { rtcp, .. }, Component::Rtcp) = (&mut self.route, component) {
+            let outcome = rtcp.good_packet(now, from);
+            self.judged(outcome, from)?;
         }
         Ok(len)
     }
@@ -268,7 +468,7 @@ impl Link {
         extensions: &[(u8, &[u8])],
         payload: &[u8],
     ) -> Option<usize> {
-        let to = self.rtp_destination()?;
+        let to = self.destination(Component::Rtp)?;
         let guard = &mut self.guard;
         outbox.push_with(self.rtp_socket, to, |room| {
             let head = header.write(room, extensions).ok()?;
@@ -278,8 +478,8 @@ impl Link {
                 Guard::Unknown => None,
                 Guard::Plain => Some(len),
                 Guard::Sdes(keys) => keys.protector.protect_rtp(room, len).ok(),
-                Guard::Dtls(secured) => {
-                    let keys = secured.keys.as_mut()?;
+                Guard::Dtls { rtp, .. } => {
+                    let keys = rtp.keys.as_mut()?;
                     keys.protector.protect_rtp(room, len).ok()
                 }
             }
@@ -292,12 +492,12 @@ impl Link {
         outbox: &mut Outbox,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        let (socket, to) = match (&self.route, self.rtcp_socket) {
-            (Route::Static { rtcp, .. }, Some(socket)) if !self.mux => {
-                (socket, rtcp.destination()?)
-            }
-            _ => (self.rtp_socket, self.rtp_destination()?),
+        let component = if self.mux {
+            Component::Rtp
+        } else {
+            Component::Rtcp
         };
+        let (socket, to) = (self.socket(component), self.destination(component)?);
         let guard = &mut self.guard;
         outbox.push_with(socket, to, |room| {
             let len = write(room)?;
@@ -305,7 +505,8 @@ impl Link {
                 Guard::Unknown => None,
                 Guard::Plain => Some(len),
                 Guard::Sdes(keys) => keys.protector.protect_rtcp(room, len).ok(),
-                Guard::Dtls(secured) => {
+                Guard::Dtls { rtp, rtcp } => {
+                    let secured = rtcp.as_mut().unwrap_or(rtp);
                     let keys = secured.keys.as_mut()?;
                     keys.protector.protect_rtcp(room, len).ok()
                 }
@@ -325,8 +526,15 @@ fn reason(error: GuardError) -> Dropped {
         GuardError::TooManySsrcs => Dropped::TooManySources,
         GuardError::TooShort => Dropped::Malformed,
         GuardError::Auth
+        | GuardError::UnknownKey
         | GuardError::IndexExhausted
         | GuardError::KeyLength
         | GuardError::NoRoom => Dropped::Unauthentic,
     }
 }
+
+/// Keys of ours whose indices are remembered after a change.
+const MOST_RETIRED: usize = 8;
+
+#[cfg(test)]
+mod tests;

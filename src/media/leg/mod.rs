@@ -16,19 +16,21 @@ mod video;
 
 use std::time::Instant;
 
+use rand::RngExt;
 use wire::plan::{
-    ExtensionIds, IceCredentials, LegId, LegPlan, MediaEvent, MediaLoss, Protection, StreamId,
+    ExtensionIds, Fingerprint, IceCredentials, LegId, LegPlan, MediaEvent, MediaLoss, Protection,
+    StreamId,
 };
 
 use crate::codec::FRAME;
-use crate::guard::dtls::{Identity, Output};
+use crate::guard::dtls::{Identity, PeerKind};
 use crate::measure::ledger::Sent;
 use crate::mix::SharedEncoders;
 use crate::send::outbox::SocketId;
 use crate::send::reports::ReportTimer;
 use figures::Figures;
-use handshake::Secured;
-use link::{Guard, Link, Route};
+use handshake::{Outcome, Secured};
+use link::{Component, Guard, Link, Rekeyed};
 
 pub(crate) use audio::Audio;
 pub use event::Event;
@@ -52,6 +54,8 @@ pub(crate) struct Leg {
     last_packet: Instant,
     told_connected: bool,
     told_lost: bool,
+    /// Kept out of the mix.
+    muted: bool,
     /// Decoded audio comes out as events.
     tapped: bool,
 }
@@ -62,10 +66,11 @@ impl Leg {
         now: Instant,
         id: LegId,
         (rtp, rtcp): (SocketId, SocketId),
+        credentials: IceCredentials,
         ssrc: u32,
         cname: String,
     ) -> Self {
-        Self::on(now, id, Link::pair(rtp, rtcp), ssrc, cname)
+        Self::on(now, id, Link::pair(rtp, rtcp, credentials), ssrc, cname)
     }
 
     /// A leg on the shared socket.
@@ -95,6 +100,7 @@ impl Leg {
             last_packet: now,
             told_connected: false,
             told_lost: false,
+            muted: false,
             tapped: false,
         }
     }
@@ -109,28 +115,23 @@ impl Leg {
         encoders: &mut SharedEncoders,
         around: &mut Surroundings,
     ) {
-        if self.link.configure(&plan).is_err() {
-            self.lose(around, MediaLoss::HandshakeFailed);
-            return;
+        match self.link.configure(now, &plan) {
+            Err(_) => {
+                self.lose(around, MediaLoss::HandshakeFailed);
+                return;
+            }
+            Ok(Rekeyed::Yes) => self.renumber(around),
+            Ok(Rekeyed::No) => {}
         }
         if let Protection::Dtls {
             active,
             remote_fingerprint,
         } = &plan.protection
         {
-            let same = matches!(&self.link.guard, Guard::Dtls(secured) if secured.is_for(remote_fingerprint));
-            if !same {
-                let reachable = self.link.rtp_destination().is_some();
-                self.link.guard = Guard::Dtls(Box::new(Secured::new(
-                    now,
-                    identity,
-                    *active,
-                    remote_fingerprint.clone(),
-                    reachable,
-                )));
-            }
+            self.associate(now, identity, *active, remote_fingerprint);
         }
         self.extensions = plan.extensions;
+        let received = self.receives();
         match (plan.audio, &mut self.audio) {
             (Some(wanted), Some(audio)) => {
                 // On an error the old agreement goes on, as documented.
@@ -142,13 +143,78 @@ impl Leg {
             (None, Some(audio)) => audio.decline(encoders),
             (None, None) => {}
         }
+        if self.receives() != received {
+            // What is expected has changed; the time without it counts anew.
+            self.last_packet = now;
+        }
         self.configure_video(now, plan.video_receive, plan.video_send, around);
         self.figures.start(now);
         if self.reports.is_none() {
             self.reports = Some(ReportTimer::new(now, &mut around.rng));
             self.last_packet = now;
         }
-        self.drive_handshake(now, around);
+        self.drive_handshakes(now, around);
+    }
+
+    /// Begins what DTLS needs, unless it is the association that there is.
+    fn associate(&mut self, now: Instant, identity: &Identity, active: bool, remote: &Fingerprint) {
+        if !matches!(&self.link.guard, Guard::Dtls { rtp, .. } if rtp.is_for(remote)) {
+            let kind = if self.link.own_sockets().is_some() {
+                PeerKind::Device
+            } else {
+                PeerKind::Browser
+            };
+            let fresh = || Box::new(Secured::new(now, kind, active, remote.clone()));
+            let rtcp = self.link.has_rtcp_port().then(fresh);
+            self.link.guard = Guard::Dtls { rtp: fresh(), rtcp };
+        }
+        for component in [Component::Rtp, Component::Rtcp] {
+            let to = self.link.destination(component);
+            let on_ice = self.link.ice_path(component).is_some();
+            if let Some(secured) = self.secured(component)
+                && !secured.has_begun()
+            {
+                match (on_ice, secured.is_active(), to) {
+                    // A passive side waits from now on; an active one needs somewhere to send to.
+                    (true, false, _) | (true, true, Some(_)) => secured.begin(now, identity, None),
+                    (false, true, Some(to)) => secured.begin(now, identity, Some(to)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The DTLS association of a port, where there is one.
+    fn secured(&mut self, component: Component) -> Option<&mut Secured> {
+        match (&mut self.link.guard, component) {
+            (Guard::Dtls { rtp, .. }, Component::Rtp) => Some(rtp),
+            (Guard::Dtls { rtcp, .. }, Component::Rtcp) => rtcp.as_deref_mut(),
+            _ => None,
+        }
+    }
+
+    /// What we send goes on under another SSRC, with a rollover counter of 0: so both who keep theirs when keys
+    /// change (RFC 3711 §3.3.1) and who begin anew, or are another party altogether, read it.
+    fn renumber(&mut self, around: &mut Surroundings) {
+        self.ssrc = around.rng.random_range(1..=u32::MAX);
+        if let Some(audio) = &mut self.audio {
+            audio.renumber(self.ssrc, &mut around.rng);
+        }
+    }
+
+    /// Whether the agreement lets the other side send audio.
+    fn receives(&self) -> bool {
+        self.audio
+            .as_ref()
+            .is_some_and(|audio| audio.plan.direction.receives())
+    }
+
+    /// What the leg says is kept out of the mix, or let in again.
+    pub(crate) fn set_muted(&mut self, now: Instant, muted: bool) {
+        if self.muted != muted {
+            self.muted = muted;
+            self.last_packet = now;
+        }
     }
 
     fn configure_video(
@@ -257,13 +323,14 @@ impl Leg {
 
     /// Does what is due: handshake, silence, reports, key frame requests, the minute's sample.
     pub(crate) fn tick(&mut self, now: Instant, around: &mut Surroundings) {
-        if let Guard::Dtls(secured) = &mut self.link.guard
-            && secured.next.is_some_and(|next| now >= next)
-        {
-            if let Some(handshake) = &mut secured.handshake {
-                handshake.timeout(now);
-            }
-            self.drive_handshake(now, around);
+        let mut due = false;
+        for component in [Component::Rtp, Component::Rtcp] {
+            due |= self
+                .secured(component)
+                .is_some_and(|secured| secured.timeout(now));
+        }
+        if due {
+            self.drive_handshakes(now, around);
         }
         self.look_for_silence(now, around);
         if let Some(timer) = &mut self.reports
@@ -283,14 +350,14 @@ impl Leg {
             self.send_report(now, around, true);
             self.sample(around, true);
         }
-        if let Guard::Dtls(secured) = &mut self.link.guard
-            && let Some(handshake) = &mut secured.handshake
-        {
-            handshake.close();
-            // What it says about its own end is no loss any more.
-            self.told_lost = true;
-            self.drive_handshake(now, around);
+        // What an association says about its own end is no loss any more.
+        self.told_lost = true;
+        for component in [Component::Rtp, Component::Rtcp] {
+            if let Some(secured) = self.secured(component) {
+                secured.close();
+            }
         }
+        self.drive_handshakes(now, around);
     }
 
     fn sample(&mut self, around: &mut Surroundings, last: bool) {
@@ -304,49 +371,36 @@ impl Leg {
         around.events.push_back(Event::Sample(Box::new(sample)));
     }
 
-    /// Takes the handshake as far as it goes now.
-    fn drive_handshake(&mut self, now: Instant, around: &mut Surroundings) {
-        let to = self.link.rtp_destination();
-        let socket = self.link.rtp_socket();
-        let Guard::Dtls(secured) = &mut self.link.guard else {
-            return;
-        };
-        let Some(handshake) = &mut secured.handshake else {
-            return;
-        };
-        let mut lost = None;
-        let mut connected = false;
-        let mut buffer = [0; 2048];
-        loop {
-            match handshake.poll(&mut buffer) {
-                Output::Transmit(len) => {
-                    // Without a destination it is repeated when there is one.
-                    if let (Some(to), Some(datagram)) = (to, buffer.get(..len))
-                        && around.outbox.push(socket, to, datagram)
-                    {
-                        around.ledger.count_out(Sent::Dtls, len);
+    /// Takes the handshakes as far as they go now.
+    fn drive_handshakes(&mut self, now: Instant, around: &mut Surroundings) {
+        for component in [Component::Rtp, Component::Rtcp] {
+            let way = self.link.destination(component);
+            let socket = self.link.socket(component);
+            let Some(secured) = self.secured(component) else {
+                continue;
+            };
+            let outcome = secured.drive(|peer, datagram| {
+                // Without a destination it is repeated when there is one.
+                if let Some(to) = peer.or(way)
+                    && around.outbox.push(socket, to, datagram)
+                {
+                    around.ledger.count_out(Sent::Dtls, datagram.len());
+                }
+            });
+            match outcome {
+                Some(Outcome::Connected(source)) => {
+                    if let (Some(path), Some(source)) = (self.link.static_path(component), source) {
+                        // It has shown the certificate: as good as an authentic packet.
+                        path.good_packet(now, source);
+                    }
+                    if component == Component::Rtp {
+                        self.last_packet = now;
+                        self.connect(around);
                     }
                 }
-                Output::Connected { local, remote } => match link::Keys::new(local, remote) {
-                    Ok(keys) => {
-                        secured.keys = Some(keys);
-                        connected = true;
-                    }
-                    Err(_) => lost = Some(MediaLoss::HandshakeFailed),
-                },
-                Output::Failed(why) => lost = Some(why),
-                Output::Timeout(next) => {
-                    secured.next = next;
-                    break;
-                }
+                Some(Outcome::Lost(why)) => self.lose(around, why),
+                None => {}
             }
-        }
-        if connected {
-            self.last_packet = now;
-            self.connect(around);
-        }
-        if let Some(why) = lost {
-            self.lose(around, why);
         }
     }
 
@@ -369,19 +423,24 @@ impl Leg {
     }
 
     fn look_for_silence(&mut self, now: Instant, around: &mut Surroundings) {
-        if let Route::Ice(path) = &self.link.route
-            && path.is_expired(now)
-        {
+        let path = self.link.ice_path(Component::Rtp);
+        let can_expire = path.as_ref().is_some_and(|path| path.can_expire());
+        if path.is_some_and(|path| path.is_expired(now)) {
             self.lose(around, MediaLoss::PathExpired);
         }
-        let receives = self
-            .audio
-            .as_ref()
-            .is_some_and(|audio| audio.plan.direction.receives());
-        if !receives || !self.figures.is_started() {
-            // On hold nothing is expected; the time counts anew from its end.
+        if !self.figures.is_started() {
             self.last_packet = now;
-        } else if now.saturating_duration_since(self.last_packet) >= around.media_timeout {
+            return;
+        }
+        // On hold nothing need come for long, and a device whose party we muted may stop sending too. Where the
+        // path itself expires, that tells.
+        let silence = now.saturating_duration_since(self.last_packet);
+        let limit = match self.receives() && !self.muted {
+            true => around.media_timeout,
+            false if can_expire => return,
+            false => around.held_timeout,
+        };
+        if silence >= limit {
             self.lose(around, MediaLoss::Silent);
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct Surroundings {
     pub(crate) rng: StdRng,
     pub(crate) ntp: NtpClock,
     pub(crate) media_timeout: Duration,
+    pub(crate) held_timeout: Duration,
     /// Streams for which a viewer asked for a key frame in the packet being read.
     pub(crate) key_frames_wanted: Vec<StreamId>,
 }

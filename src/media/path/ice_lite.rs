@@ -26,6 +26,8 @@ pub struct IceLitePath {
     selected: Option<SocketAddr>,
     nominated: bool,
     last_check: Instant,
+    /// Checks need not go on.
+    lasting: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +74,18 @@ impl IceLitePath {
             selected: None,
             nominated: false,
             last_check: now,
+            lasting: false,
+        }
+    }
+
+    /// The same towards a peer that need not go on checking once it has nominated: consent (RFC 7675) is asked of
+    /// browsers, while a SIP device keeps its way open by whatever it sends (RFC 8445 §11). The path does not
+    /// expire.
+    #[must_use]
+    pub fn lasting(local: IceCredentials, now: Instant) -> Self {
+        Self {
+            lasting: true,
+            ..Self::new(local, now)
         }
     }
 
@@ -140,7 +154,7 @@ impl IceLitePath {
     pub fn admits(&self, now: Instant, from: SocketAddr) -> bool {
         self.valid
             .iter()
-            .any(|v| v.address == from && is_fresh(v.checked, now))
+            .any(|v| v.address == from && (self.lasting || is_fresh(v.checked, now)))
     }
 
     /// Where to send.
@@ -154,16 +168,22 @@ impl IceLitePath {
         self.valid.iter().map(|v| v.address)
     }
 
-    /// When the path expires unless a valid check comes.
+    /// When the path expires unless a valid check comes; `None` for one that lasts.
     #[must_use]
-    pub fn expires_at(&self) -> Instant {
-        self.last_check + EXPIRY
+    pub fn expires_at(&self) -> Option<Instant> {
+        (!self.lasting).then(|| self.last_check + EXPIRY)
     }
 
     /// Whether it has expired.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
-        now >= self.expires_at()
+        self.expires_at().is_some_and(|at| now >= at)
+    }
+
+    /// Whether checks must go on for it to live.
+    #[must_use]
+    pub fn can_expire(&self) -> bool {
+        !self.lasting
     }
 
     /// The order of RFC 8489 §9.1.3, then the role (RFC 8445 §7.3.1.1).
@@ -209,7 +229,7 @@ impl IceLitePath {
             !self
                 .valid
                 .iter()
-                .any(|v| v.address == selected && is_fresh(v.checked, now))
+                .any(|v| v.address == selected && (self.lasting || is_fresh(v.checked, now)))
         };
         if nominates {
             self.selected = Some(from);

@@ -1,13 +1,21 @@
 //! The path of a leg with signalled addresses: symmetric RTP with a latch (RFC 4961, RFC 7362 §4).
 //!
-//! A phone behind a NAT cannot say where its packets will come from. So the first *good* packet decides:
-//! without protection that is the first well-formed RTP packet, and it decides for good; with SRTP it is the
-//! first packet that authenticates, and a later authentic source may take over once the former has fallen silent
-//! (a NAT that gave the call another port). Until then we send where the other side signalled. When signaling
-//! moves a plain leg, packets from the former source are still heard for a second and decide nothing: they
-//! were under way, or the other side has not read our answer yet.
+//! A phone behind a NAT cannot say where its packets will come from. So the first *good* packet decides; until then
+//! we send where the other side signalled.
+//!
+//! With SRTP a good packet is one that authenticates, and a later authentic source may take over once the former
+//! has fallen silent (a NAT that gave the call another port).
+//!
+//! Without protection a good packet is a well-formed one of the agreed kind, and how near its source is says how
+//! much that is worth ([`Nearness`]). The signalled address decides at once and for good. So does the host that
+//! signaling comes from, where the signalled address names another one: that is a phone behind a NAT. A stranger
+//! decides only when neither has spoken for a while after it began, and gives way when one of them does: what an
+//! attacker sprays at our ports before the phone has begun to speak brings it nothing.
+//!
+//! When signaling moves a plain leg, packets from the former source are still heard for a second and decide
+//! nothing: they were under way, or the other side has not read our answer yet.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// How long the source in use must have been silent before another authentic one takes over.
@@ -16,22 +24,45 @@ const QUIET: Duration = Duration::from_millis(500);
 /// How long packets from the source before a signalled move decide nothing.
 const HANDOVER: Duration = Duration::from_secs(1);
 
+/// How long a stranger must have been the only one to send before it is believed.
+const PROBATION: Duration = Duration::from_secs(1);
+
+/// How often foreign sources are told at most.
+const TELL: Duration = Duration::from_secs(10);
+
 /// The path of one socket of a leg: one for RTP, and one for RTCP where that has its own port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StaticPath {
     signalled: Option<SocketAddr>,
+    /// Where signaling comes from.
+    peer: Option<IpAddr>,
     latched: Option<Latched>,
     /// The source in use before signaling moved a plain leg, and when it was first heard since.
     former: Option<(SocketAddr, Option<Instant>)>,
     protected: bool,
+    /// When a stranger was first heard while nobody nearer was.
+    probation: Option<Instant>,
     foreign: u64,
     last_foreign: Option<SocketAddr>,
+    told: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Latched {
     source: SocketAddr,
+    nearness: Nearness,
     heard: Instant,
+}
+
+/// How much a source on a path without protection is worth.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Nearness {
+    /// Any other.
+    Stranger,
+    /// The host that signaling comes from, while the signalled address names another: the phone behind a NAT.
+    Neighbour,
+    /// The signalled address itself.
+    Signalled,
 }
 
 /// What the source of a good packet means.
@@ -41,32 +72,36 @@ pub enum Source {
     Known,
     /// The latch closed or moved: send to this source from now on.
     Latched,
-    /// Another source; the packet must be dropped. `first` is true once per such source in a row, so that it
-    /// can be told without flooding.
+    /// Another source; the packet must be dropped. `tell` is true where it should be told: not more often than
+    /// every ten seconds, and not twice in a row for one source.
     Foreign {
-        /// It was not the last foreign source seen.
-        first: bool,
+        /// It should be told.
+        tell: bool,
     },
 }
 
 impl StaticPath {
-    /// A path towards a signalled address; `None` while that is unknown. `protected` says that packets are
-    /// authenticated before [`StaticPath::good_packet`] is asked.
+    /// A path towards a signalled address; `None` while that is unknown. `peer` is where signaling comes from.
+    /// `protected` says that packets are authenticated before [`StaticPath::good_packet`] is asked.
     #[must_use]
-    pub fn new(signalled: Option<SocketAddr>, protected: bool) -> Self {
+    pub fn new(signalled: Option<SocketAddr>, peer: Option<IpAddr>, protected: bool) -> Self {
         Self {
             signalled,
+            peer,
             latched: None,
             former: None,
             protected,
+            probation: None,
             foreign: 0,
             last_foreign: None,
+            told: None,
         }
     }
 
     /// Sets what was signalled. A *changed* address or protection opens the latch; the same again (a refresh)
     /// does not.
-    pub fn signal(&mut self, signalled: Option<SocketAddr>, protected: bool) {
+    pub fn signal(&mut self, signalled: Option<SocketAddr>, peer: Option<IpAddr>, protected: bool) {
+        self.peer = peer;
         if self.signalled != signalled || self.protected != protected {
             // Coming back from an unknown address (0.0.0.0) is no move: then the first packet decides.
             let former = match (self.latched, self.signalled, signalled) {
@@ -77,43 +112,59 @@ impl StaticPath {
             };
             *self = Self {
                 foreign: self.foreign,
+                told: self.told,
                 former,
-                ..Self::new(signalled, protected)
+                ..Self::new(signalled, peer, protected)
             };
         }
     }
 
-    /// Whether a packet from there deserves to be looked at: spares the work of decrypting what a closed latch
+    /// Whether a packet from there deserves to be looked at: spares the work of reading what a closed latch
     /// would drop. A protected path looks at everything, as any source may be authentic.
     #[must_use]
     pub fn admits(&self, from: SocketAddr) -> bool {
-        self.protected || self.latched.is_none_or(|l| l.source == from)
+        let gives_way = |latched: Latched| self.nearness(from) > latched.nearness;
+        self.protected
+            || self
+                .latched
+                .is_none_or(|latched| latched.source == from || gives_way(latched))
     }
 
     /// Tells of a good packet: well-formed, and authentic if the path is protected.
     pub fn good_packet(&mut self, now: Instant, from: SocketAddr) -> Source {
-        if !self.protected
-            && self.latched.is_none()
-            && let Some((former, first)) = &mut self.former
-            && *former == from
-            && now.saturating_duration_since(*first.get_or_insert(now)) < HANDOVER
+        if let Some(latched) = &mut self.latched
+            && latched.source == from
         {
+            latched.heard = now;
             return Source::Known;
         }
-        match &mut self.latched {
-            Some(latched) if latched.source == from => {
-                latched.heard = now;
-                return Source::Known;
+        let nearness = self.nearness(from);
+        let decides = match self.latched {
+            Some(latched) if self.protected => {
+                now.saturating_duration_since(latched.heard) >= QUIET
             }
-            Some(latched)
-                if !self.protected || now.saturating_duration_since(latched.heard) < QUIET =>
-            {
-                return self.strange_packet(from);
-            }
-            _ => {}
+            Some(latched) => nearness > latched.nearness,
+            None if self.protected || nearness > Nearness::Stranger => true,
+            None => match &mut self.former {
+                Some((former, first)) if *former == from => {
+                    let first = *first.get_or_insert(now);
+                    if now.saturating_duration_since(first) < HANDOVER {
+                        return Source::Known;
+                    }
+                    true
+                }
+                _ => {
+                    let since = *self.probation.get_or_insert(now);
+                    now.saturating_duration_since(since) >= PROBATION
+                }
+            },
+        };
+        if !decides {
+            return self.strange_packet(now, from);
         }
         self.latched = Some(Latched {
             source: from,
+            nearness,
             heard: now,
         });
         self.last_foreign = None;
@@ -122,10 +173,17 @@ impl StaticPath {
     }
 
     /// Counts a packet from a source that is not admitted.
-    pub fn strange_packet(&mut self, from: SocketAddr) -> Source {
+    pub fn strange_packet(&mut self, now: Instant, from: SocketAddr) -> Source {
         self.foreign = self.foreign.saturating_add(1);
-        let first = self.last_foreign.replace(from) != Some(from);
-        Source::Foreign { first }
+        let new = self.last_foreign.replace(from) != Some(from);
+        let due = self
+            .told
+            .is_none_or(|told| now.saturating_duration_since(told) >= TELL);
+        let tell = new && due;
+        if tell {
+            self.told = Some(now);
+        }
+        Source::Foreign { tell }
     }
 
     /// Where to send: the latched source, else what was signalled.
@@ -145,110 +203,23 @@ impl StaticPath {
     pub fn foreign_packets(&self) -> u64 {
         self.foreign
     }
+
+    /// How near a source is.
+    #[must_use]
+    pub fn nearness(&self, from: SocketAddr) -> Nearness {
+        if self.signalled == Some(from) {
+            return Nearness::Signalled;
+        }
+        let behind_nat = self
+            .peer
+            .is_some_and(|peer| self.signalled.map(|s| s.ip()) != Some(peer));
+        if behind_nat && self.peer == Some(from.ip().to_canonical()) {
+            Nearness::Neighbour
+        } else {
+            Nearness::Stranger
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
-    }
-
-    // The only clock of these tests; everything else is added to it.
-    #[allow(clippy::disallowed_methods)]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn until_a_packet_comes_we_send_where_it_was_signalled() {
-        let path = StaticPath::new(Some(at(1)), false);
-        assert_eq!(path.destination(), Some(at(1)));
-        assert!(!path.is_latched());
-    }
-
-    #[test]
-    fn a_plain_path_locks_to_the_first_good_source_for_good() {
-        let now = start();
-        let mut path = StaticPath::new(Some(at(1)), false);
-        assert!(path.admits(at(2)));
-        assert_eq!(path.good_packet(now, at(2)), Source::Latched);
-        assert_eq!(path.destination(), Some(at(2)));
-        assert!(!path.admits(at(3)));
-        let later = now + Duration::from_secs(60);
-        assert_eq!(
-            path.good_packet(later, at(3)),
-            Source::Foreign { first: true }
-        );
-        assert_eq!(
-            path.good_packet(later, at(3)),
-            Source::Foreign { first: false }
-        );
-        assert_eq!(path.destination(), Some(at(2)));
-        assert_eq!(path.foreign_packets(), 2);
-    }
-
-    #[test]
-    fn a_protected_path_follows_an_authentic_source_when_the_old_one_is_silent() {
-        let now = start();
-        let mut path = StaticPath::new(Some(at(1)), true);
-        path.good_packet(now, at(2));
-        assert!(path.admits(at(3)));
-        let soon = now + Duration::from_millis(20);
-        assert_eq!(
-            path.good_packet(soon, at(3)),
-            Source::Foreign { first: true }
-        );
-        let later = now + QUIET;
-        assert_eq!(path.good_packet(later, at(3)), Source::Latched);
-        assert_eq!(path.destination(), Some(at(3)));
-    }
-
-    #[test]
-    fn only_a_changed_signalled_address_opens_the_latch() {
-        let now = start();
-        let mut path = StaticPath::new(Some(at(1)), false);
-        path.good_packet(now, at(2));
-        path.signal(Some(at(1)), false);
-        assert_eq!(path.destination(), Some(at(2)));
-        path.signal(Some(at(4)), false);
-        assert_eq!(path.destination(), Some(at(4)));
-        assert_eq!(path.good_packet(now, at(5)), Source::Latched);
-    }
-
-    #[test]
-    fn packets_under_way_from_before_a_move_do_not_close_the_latch_on_the_old_source() {
-        let now = start();
-        let mut path = StaticPath::new(Some(at(1)), false);
-        path.good_packet(now, at(1));
-        path.signal(Some(at(4)), false);
-        assert_eq!(path.good_packet(now, at(1)), Source::Known);
-        assert_eq!(path.destination(), Some(at(4)));
-        let soon = now + Duration::from_millis(100);
-        assert_eq!(path.good_packet(soon, at(4)), Source::Latched);
-        assert_eq!(
-            path.good_packet(soon, at(1)),
-            Source::Foreign { first: true }
-        );
-    }
-
-    #[test]
-    fn a_source_that_goes_on_after_a_signalled_move_is_followed_in_the_end() {
-        let now = start();
-        let mut path = StaticPath::new(Some(at(1)), false);
-        path.good_packet(now, at(2));
-        path.signal(Some(at(4)), false);
-        assert_eq!(path.good_packet(now, at(2)), Source::Known);
-        assert_eq!(path.good_packet(now + HANDOVER, at(2)), Source::Latched);
-        assert_eq!(path.destination(), Some(at(2)));
-    }
-
-    #[test]
-    fn a_path_without_signalled_address_knows_none_until_a_packet_comes() {
-        let mut path = StaticPath::new(None, false);
-        assert_eq!(path.destination(), None);
-        path.good_packet(start(), at(9));
-        assert_eq!(path.destination(), Some(at(9)));
-    }
-}
+mod tests;

@@ -4,4 +4,4 @@ mod ice_lite;
 mod latching;
 
 pub use ice_lite::{Checked, EXPIRY, IceLitePath, MAX_ADDRESSES, Verdict};
-pub use latching::{Source, StaticPath};
+pub use latching::{Nearness, Source, StaticPath};

@@ -89,6 +89,16 @@ impl OutgoingStream {
         self.at = now;
     }
 
+    /// Goes on as another stream, whose counters begin at nought. Its media clock goes on.
+    pub fn renumber(&mut self, ssrc: u32, sequence: u16) {
+        self.ssrc = ssrc;
+        self.first_sequence = sequence;
+        self.sequence = sequence;
+        self.packets = 0;
+        self.octets = 0;
+        self.marker = true;
+    }
+
     /// The next packet begins a talkspurt: it will bear the marker (RFC 3551 §4.1).
     pub fn begin_talkspurt(&mut self) {
         self.marker = true;

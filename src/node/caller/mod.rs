@@ -14,14 +14,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::ending::{Cause, Ending};
 use call::exchange::{Flow, FlowId, Transport};
-use call::negotiate::phone::{Rules, SrtpPolicy};
+use call::negotiate::phone::{Keying, Rules, SrtpPolicy};
 use call::phone::{Caller, CallerInput, CallerOutput, Dial};
 use media::engine::{self, Event};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
-use wire::plan::{AudioCodec, LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection};
+use wire::plan::{
+    AudioCodec, LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection, SrtpProfile,
+};
 use wire::sip::{Host, Scheme, Uri};
 
 use super::desk::{self, ToDesk};
@@ -39,8 +41,12 @@ pub struct Options {
     pub uri: String,
     /// How to reach them.
     pub transport: Transport,
-    /// Whether media must be protected.
-    pub srtp: bool,
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
+    /// Where keys come from.
+    pub keying: Keying,
+    /// The one crypto suite to offer; `None` offers several.
+    pub suite: Option<SrtpProfile>,
     /// What to offer; `None` offers everything.
     pub codec: Option<AudioCodec>,
     /// What to say, over and over; `None` is a tone of 440 Hz.
@@ -449,6 +455,10 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
     if let Some(codec) = options.codec {
         rules.codecs = vec![codec];
     }
+    rules.keying = options.keying;
+    if let Some(suite) = options.suite {
+        rules.suites = vec![suite];
+    }
     let mut from = target.clone();
     from.user = Some("campanile-call".to_owned());
     from.host = Host::Ip(flow.local.ip().to_canonical());
@@ -462,11 +472,7 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
         contact: None,
         user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
         rules,
-        srtp: if options.srtp {
-            SrtpPolicy::Require
-        } else {
-            SrtpPolicy::Off
-        },
+        srtp: options.srtp,
         leg: LEG,
         patience: Duration::from_secs(60),
     }
@@ -554,11 +560,13 @@ fn start_shard(local: IpAddr, events: mpsc::UnboundedSender<Event>) -> Result<Sh
             advertise: local,
         }],
         ports: (10_000, 60_000),
+        port_rest: Duration::ZERO,
     };
     let config = engine::Config {
         epoch: (Instant::now(), SystemTime::now()),
         seed: seed()?,
         media_timeout: Duration::from_secs(30),
+        held_timeout: Duration::from_secs(1800),
         loudest: 6,
         outbox_datagrams: 64,
         identity: dtls_identity()?,

@@ -37,6 +37,8 @@ pub(crate) struct Places {
     pub(crate) phones: Vec<PhonePlace>,
     /// Lowest and highest UDP port of phone legs.
     pub(crate) ports: (u16, u16),
+    /// How long a pair of them rests after its call.
+    pub(crate) port_rest: Duration,
 }
 
 /// One address family of phone legs.
@@ -89,7 +91,11 @@ impl Shard {
             sockets: HashMap::new(),
             next_socket: 0,
             shared: Vec::new(),
-            ports: PortRange::new(places.ports, usize::from(std::process::id() as u16)),
+            ports: PortRange::new(
+                places.ports,
+                places.port_rest,
+                usize::from(std::process::id() as u16),
+            ),
             places,
             receive: ReceiveBatch::new(),
             send: SendBatch::new(),
@@ -209,7 +215,7 @@ impl Worker {
                 return;
             }
             self.engine.timeout(now);
-            self.tell();
+            self.tell(now);
             self.flush();
         }
     }
@@ -262,7 +268,7 @@ impl Worker {
     fn reserve(&mut self, now: Instant, leg: LegId, kind: LegKind) {
         let sockets = match kind {
             LegKind::Browser => self.browser_sockets(),
-            LegKind::Phone { ipv6 } => self.phone_sockets(ipv6),
+            LegKind::Phone { ipv6 } => self.phone_sockets(now, ipv6),
         };
         match sockets {
             Ok(sockets) => self.engine.open(now, leg, kind, sockets),
@@ -291,7 +297,7 @@ impl Worker {
         })
     }
 
-    fn phone_sockets(&mut self, ipv6: bool) -> Result<LegSockets, Refused> {
+    fn phone_sockets(&mut self, now: Instant, ipv6: bool) -> Result<LegSockets, Refused> {
         let place = *self
             .places
             .phones
@@ -299,7 +305,9 @@ impl Worker {
             .find(|p| p.bind.is_ipv6() == ipv6)
             .ok_or(Refused::NoAddress)?;
         for _ in 0..PORT_TRIES {
-            let Some(port) = self.ports.next() else { break };
+            let Some(port) = self.ports.next(now) else {
+                break;
+            };
             let Ok(rtp) = self.bind(SocketAddr::new(place.bind, port)) else {
                 continue;
             };
@@ -307,6 +315,7 @@ impl Worker {
                 self.sockets.remove(&rtp.0);
                 continue;
             };
+            self.ports.take(port);
             return Ok(LegSockets::Phone {
                 rtp,
                 rtcp,
@@ -326,14 +335,16 @@ impl Worker {
         Ok(SocketId(id))
     }
 
-    fn tell(&mut self) {
+    fn tell(&mut self, now: Instant) {
         while let Some(event) = self.engine.poll_event() {
             if let Event::SocketsFree { sockets } = &event {
                 // The goodbye that the engine wrote for these sockets must leave before they close.
                 let sockets = sockets.clone();
                 self.flush();
                 for socket in sockets {
-                    self.sockets.remove(&socket.0);
+                    if let Some(closed) = self.sockets.remove(&socket.0) {
+                        self.ports.release(now, closed.local().port());
+                    }
                 }
             } else {
                 self.send_event(event);

@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::plan::Fingerprint;
+pub use crate::plan::Mki;
+
+use crate::plan::{Fingerprint, SdesKey};
 
 /// `a=crypto:tag suite key-params [session-params]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,15 +34,6 @@ pub struct CryptoKey {
     pub mki: Option<Mki>,
 }
 
-/// A master key identifier as packets carry it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mki {
-    /// Its value.
-    pub value: u64,
-    /// Octets that it has in packets, 1 to 128.
-    pub length: u8,
-}
-
 impl fmt::Debug for CryptoKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -62,14 +55,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 impl Crypto {
     /// A line with one key, for an offer or an answer.
     #[must_use]
-    pub fn new(tag: u32, suite: &str, key_salt: Vec<u8>) -> Self {
+    pub fn new(tag: u32, key: &SdesKey) -> Self {
         Self {
             tag,
-            suite: suite.to_owned(),
+            suite: key.profile.suite_name().to_owned(),
             keys: vec![CryptoKey {
-                key_salt,
-                lifetime: None,
-                mki: None,
+                key_salt: key.key_salt.clone(),
+                lifetime: key.lifetime,
+                mki: key.mki,
             }],
             session: Vec::new(),
         }

@@ -6,7 +6,7 @@ use super::{
     Attributes, Candidate, CandidateType, Crypto, ExtMap, Group, Media, MediaKind, Mki, Origin,
     Protocol, RtcpFeedback, RtpMap, SdpError, Session, Setup, Ssrc, SsrcGroup,
 };
-use crate::plan::Direction;
+use crate::plan::{Direction, SdesKey, SrtpProfile};
 
 /// A session with one audio section; `session` and `media` are further lines of each level.
 fn session(session: &str, media: &str) -> Session {
@@ -214,7 +214,8 @@ fn several_crypto_lines_with_lifetime_mki_and_parameters_are_read() {
 
 #[test]
 fn a_crypto_line_is_written_as_rfc_4568_has_it() {
-    let crypto = Crypto::new(1, "AES_CM_128_HMAC_SHA1_80", (0..30).collect());
+    let key = SdesKey::new(SrtpProfile::AesCm128HmacSha1_80, (0..30).collect());
+    let crypto = Crypto::new(1, &key);
     assert_eq!(
         crypto.to_string(),
         "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
@@ -433,7 +434,7 @@ proptest! {
         lifetime in prop::option::of(any::<u64>()),
         mki in prop::option::of((any::<u64>(), 1_u8..=128)),
     ) {
-        let mut crypto = Crypto::new(tag, "AEAD_AES_256_GCM", key);
+        let mut crypto = Crypto::new(tag, &SdesKey::new(SrtpProfile::AeadAes256Gcm, key));
         crypto.keys[0].lifetime = lifetime;
         crypto.keys[0].mki = mki.map(|(value, length)| Mki { value, length });
         let mut attributes = Attributes::new();

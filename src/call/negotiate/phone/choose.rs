@@ -1,9 +1,11 @@
-//! What to take from an offer: the section, the codec, the telephone-events, the crypto line.
+//! What to take from an offer: the section, the codec, the telephone-events, the protection, the way.
 
-use wire::plan::{AudioCodec, AudioFormat, SdesKey, SrtpProfile, TelephoneEvent};
-use wire::sdp::{Crypto, Media, MediaKind, RtpMap, Section, Session};
+use wire::plan::{AudioCodec, AudioFormat, TelephoneEvent};
+use wire::sdp::{Media, MediaKind, RtpMap, Section, Session};
 
+use super::reach::Reach;
 use super::rules::{Refusal, Rules, SrtpPolicy};
+use super::security::Wanted;
 
 /// An offer with what we choose from it.
 #[derive(Debug)]
@@ -20,8 +22,8 @@ pub(super) struct Chosen {
     pub(super) format: AudioFormat,
     /// Every telephone-event offered, those with the codec's clock first.
     pub(super) events: Vec<TelephoneEvent>,
-    /// The crypto line's tag and their key.
-    pub(super) crypto: Option<(u32, SdesKey)>,
+    pub(super) security: Wanted,
+    pub(super) reach: Reach,
 }
 
 impl Offer {
@@ -81,10 +83,10 @@ impl Chosen {
         srtp: SrtpPolicy,
     ) -> Result<Self, Refusal> {
         let media = section.media;
-        if !media.protocol.is_rtp() || media.protocol.is_dtls() {
+        if !media.protocol.is_rtp() {
             return Err(Refusal::Transport);
         }
-        let crypto = choose_crypto(media, srtp)?;
+        let security = Wanted::of(section, srtp)?;
         let maps = media.codecs();
         let (codec, map) = choose_codec(&maps, rules).ok_or(Refusal::NoCodec)?;
         let (max_bitrate, inband_fec) = opus_wishes(codec, media, map.payload_type);
@@ -98,65 +100,10 @@ impl Chosen {
                 inband_fec,
             },
             events: events_of(&maps, codec.rtp_clock()),
-            crypto,
+            security,
+            reach: Reach::of(section),
         })
     }
-
-    /// What the answer names: the event with the codec's clock, or else the first, since a phone that offers no
-    /// matching one sends digits with what it has.
-    pub(super) fn answered_events(&self) -> Vec<TelephoneEvent> {
-        self.events.first().copied().into_iter().collect()
-    }
-}
-
-fn choose_crypto(media: &Media, srtp: SrtpPolicy) -> Result<Option<(u32, SdesKey)>, Refusal> {
-    let secure = media.protocol.is_secure();
-    if srtp == SrtpPolicy::Off {
-        return if secure {
-            Err(Refusal::ProtectionForbidden)
-        } else {
-            Ok(None)
-        };
-    }
-    let usable = media
-        .attributes
-        .cryptos()
-        .iter()
-        .find_map(|line| Some((line.tag, crypto_of(line)?)));
-    match usable {
-        Some(crypto) => Ok(Some(crypto)),
-        None if secure => Err(Refusal::NoCrypto),
-        None if srtp == SrtpPolicy::Require => Err(Refusal::ProtectionRequired),
-        None => Ok(None),
-    }
-}
-
-/// The key of a crypto line, if we can do everything that the line asks for.
-///
-/// Lines with an MKI or several keys are passed over, and with a session parameter that changes what packets
-/// look like (RFC 4568 §6.3). A window size hint asks nothing of us, a key derivation rate of 0 is the default.
-/// Any lifetime is taken: no call sends 2^31 packets.
-pub(super) fn crypto_of(line: &Crypto) -> Option<SdesKey> {
-    let profile = [SrtpProfile::AesCm128HmacSha1_80, SrtpProfile::AeadAes128Gcm]
-        .into_iter()
-        .find(|profile| profile.suite_name().eq_ignore_ascii_case(&line.suite))?;
-    let [key] = line.keys.as_slice() else {
-        return None;
-    };
-    let harmless = |parameter: &String| {
-        let parameter = parameter.to_ascii_uppercase();
-        parameter.starts_with("WSH=") || parameter == "KDR=0"
-    };
-    if key.mki.is_some()
-        || key.key_salt.len() != profile.key_len() + profile.salt_len()
-        || !line.session.iter().all(harmless)
-    {
-        return None;
-    }
-    Some(SdesKey {
-        profile,
-        key_salt: key.key_salt.clone(),
-    })
 }
 
 /// The offerer's first codec that we take, or ours that is offered.

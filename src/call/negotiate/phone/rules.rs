@@ -1,6 +1,6 @@
 //! What we are willing to agree to, and why an agreement failed.
 
-use wire::plan::AudioCodec;
+use wire::plan::{AudioCodec, SrtpProfile};
 
 use crate::ending::{Cause, Ending};
 
@@ -15,6 +15,15 @@ pub enum SrtpPolicy {
     Off,
 }
 
+/// Where the SRTP keys of our own offers come from. Offers of others are answered in kind.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Keying {
+    /// From SDP (RFC 4568).
+    Sdes,
+    /// From DTLS on the media path (RFC 5763).
+    Dtls,
+}
+
 /// What we are willing to agree to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
@@ -24,6 +33,10 @@ pub struct Rules {
     pub own_order: bool,
     /// `maxaveragebitrate` that we ask Opus senders to keep, in bit/s; `None` leaves it to them.
     pub opus_bitrate: Option<u32>,
+    /// Where the keys of our offers come from.
+    pub keying: Keying,
+    /// Crypto suites of our offers, in order. In offers of others every suite that we know is taken.
+    pub suites: Vec<SrtpProfile>,
 }
 
 impl Default for Rules {
@@ -37,6 +50,13 @@ impl Default for Rules {
             ],
             own_order: false,
             opus_bitrate: None,
+            keying: Keying::Sdes,
+            // First the one that every SRTP device has; few, as they make the INVITE long.
+            suites: vec![
+                SrtpProfile::AesCm128HmacSha1_80,
+                SrtpProfile::AeadAes256Gcm,
+                SrtpProfile::AeadAes128Gcm,
+            ],
         }
     }
 }

@@ -5,11 +5,16 @@ use std::net::SocketAddr;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use wire::plan::{
-    AudioCodec, Connectivity, Direction, LegPlan, LocalMedia, Protection, SrtpProfile,
+    AudioCodec, Connectivity, Direction, IceCredentials, LegPlan, LocalMedia, Mki, Protection,
+    SrtpProfile,
 };
 use wire::sdp::{Protocol, Session};
 
-use super::{Agreement, Refusal, Rules, SrtpPolicy};
+use super::{Agreement, Keying, Refusal, Rules, SrtpPolicy};
+
+mod dtls;
+mod ice;
+mod sdes;
 
 const CM_KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 const GCM_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
@@ -19,8 +24,11 @@ fn local() -> LocalMedia {
         rtp: "203.0.113.5:10000".parse().unwrap(),
         rtcp: Some("203.0.113.5:10001".parse().unwrap()),
         candidates: Vec::new(),
-        ice: None,
-        fingerprint: None,
+        ice: Some(IceCredentials {
+            ufrag: "ours".to_owned(),
+            pwd: "x".repeat(24),
+        }),
+        fingerprint: Some("AB:CD".to_owned()),
         audio_ssrc: 1,
         cname: "c".to_owned(),
     }
@@ -143,15 +151,20 @@ fn opus_is_answered_with_fec_and_keeps_the_senders_bound() {
 }
 
 #[test]
-fn the_telephone_event_with_the_codecs_clock_is_answered_and_all_may_arrive() {
+fn telephone_events_are_answered_at_every_clock_with_the_codecs_own_first() {
     let events = "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\n\
                   a=rtpmap:102 telephone-event/48000\n";
-    for (formats, answered) in [("96 101 102", "102"), ("0 101 102", "101")] {
+    for (formats, answered) in [
+        ("96 101 102", ["102", "101"]),
+        ("0 101 102", ["101", "102"]),
+    ] {
         let text = offer(&format!("m=audio 4000 RTP/AVP {formats}\n{events}"));
         let (answer, plan) = Pair::new(SrtpPolicy::Off).answer(&text).unwrap();
-        assert_eq!(answer.media[0].formats[1..], [answered]);
-        let fmtp = answer.media[0].attributes.fmtp(answered.parse().unwrap());
-        assert_eq!(fmtp.unwrap().parameters, "0-16");
+        assert_eq!(answer.media[0].formats[1..], answered);
+        for event in answered {
+            let fmtp = answer.media[0].attributes.fmtp(event.parse().unwrap());
+            assert_eq!(fmtp.unwrap().parameters, "0-16");
+        }
         assert_eq!(plan.audio.unwrap().telephone_events.len(), 2);
     }
 }
@@ -273,9 +286,9 @@ fn packets_are_as_long_as_wished_within_what_we_make() {
 fn an_savp_offer_is_answered_with_savp_the_same_tag_and_a_key_of_ours() {
     let text = savp(&[
         "1 F8_128_HMAC_SHA1_80 inline:AAAA".to_owned(),
-        cm(2, "|2^20|1:4"),
+        cm(2, "|2^20|1:17"),
         cm(3, " UNENCRYPTED_SRTP"),
-        cm(4, "|2^31 WSH=64"),
+        cm(4, "|2^31 WSH=64 -new=1"),
         format!("5 AEAD_AES_128_GCM inline:{GCM_KEY}"),
     ]);
     let (answer, plan) = Pair::new(SrtpPolicy::Require).answer(&text).unwrap();
@@ -286,8 +299,9 @@ fn an_savp_offer_is_answered_with_savp_the_same_tag_and_a_key_of_ours() {
         panic!("in the clear");
     };
     assert_eq!(lines[0].keys[0].key_salt, local.key_salt);
-    assert_ne!(local.key_salt, remote.key_salt);
-    assert_eq!(remote.profile, SrtpProfile::AesCm128HmacSha1_80);
+    assert_ne!(local.key_salt, remote[0].key_salt);
+    assert_eq!(remote[0].profile, SrtpProfile::AesCm128HmacSha1_80);
+    assert_eq!((remote[0].lifetime, local.lifetime), (Some(1 << 31), None));
 }
 
 #[test]
@@ -310,7 +324,16 @@ fn an_savp_offer_without_a_usable_line_is_never_answered() {
     for policy in [SrtpPolicy::Require, SrtpPolicy::Prefer] {
         for lines in [
             vec![],
-            vec![cm(1, "|1:4")],
+            vec![cm(1, "|1:17")],
+            vec![cm(1, "|0")],
+            vec![cm(1, "|2^49")],
+            vec![cm(1, &format!(";inline:{CM_KEY}"))],
+            vec![cm(1, &format!("|1:4;inline:{CM_KEY}|1:4"))],
+            vec![cm(1, &format!("|1:4;inline:{CM_KEY}|2:2"))],
+            vec![cm(1, " UNENCRYPTED_SRTP")],
+            vec![cm(1, " UNENCRYPTED_SRTCP")],
+            vec![cm(1, " UNAUTHENTICATED_SRTP")],
+            vec![cm(1, " FUTURE=1")],
             vec![cm(1, " KDR=1")],
             vec![cm(1, " FEC_ORDER=FEC_SRTP")],
             vec!["1 AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned()],
@@ -324,7 +347,7 @@ fn an_savp_offer_without_a_usable_line_is_never_answered() {
 
 #[test]
 fn beside_an_unusable_savp_section_a_plain_one_is_not_taken() {
-    let text = format!("{}m=audio 4002 RTP/AVP 0\r\n", savp(&[cm(1, "|1:4")]));
+    let text = format!("{}m=audio 4002 RTP/AVP 0\r\n", savp(&[cm(1, "|1:17")]));
     let refusal = Pair::new(SrtpPolicy::Prefer).answer(&text).err();
     assert_eq!(refusal, Some(Refusal::NoCrypto));
 }
@@ -367,7 +390,7 @@ fn offers_that_cannot_be_agreed_to_say_why() {
         ),
         (
             offer("m=audio 4000 UDP/TLS/RTP/SAVPF 0\n"),
-            Refusal::Transport,
+            Refusal::NoCrypto,
         ),
         (offer("m=audio 4000 TCP/FOO 0\n"), Refusal::Transport),
     ] {
@@ -413,7 +436,7 @@ fn a_refused_offer_changes_nothing() {
 }
 
 #[test]
-fn our_offer_names_all_codecs_and_both_suites() {
+fn our_offer_names_all_codecs_and_few_suites() {
     let offer = Pair::new(SrtpPolicy::Require).offer();
     let media = &offer.media[0];
     assert_eq!(media.protocol, Protocol::RtpSavp);
@@ -424,7 +447,12 @@ fn our_offer_names_all_codecs_and_both_suites() {
         .into_iter()
         .map(|c| c.suite)
         .collect();
-    assert_eq!(suites, ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"]);
+    let expected = [
+        "AES_CM_128_HMAC_SHA1_80",
+        "AEAD_AES_256_GCM",
+        "AEAD_AES_128_GCM",
+    ];
+    assert_eq!(suites, expected);
     let plain = Pair::new(SrtpPolicy::Off).offer();
     assert_eq!(plain.media[0].protocol, Protocol::RtpAvp);
     assert!(plain.media[0].attributes.cryptos().is_empty());
@@ -434,19 +462,20 @@ fn our_offer_names_all_codecs_and_both_suites() {
 fn an_answer_settles_codec_key_and_addresses() {
     let mut pair = Pair::new(SrtpPolicy::Require);
     let offered = pair.offer();
-    let answer = savp(&[format!("2 AEAD_AES_128_GCM inline:{GCM_KEY}")]);
+    let answer = savp(&[format!("3 AEAD_AES_128_GCM inline:{GCM_KEY}")]);
     let plan = pair.agreement.take_answer(answer.as_bytes()).unwrap();
     let Protection::Sdes { local, .. } = &plan.protection else {
         panic!("in the clear");
     };
-    let line = &offered.media[0].attributes.cryptos()[1];
+    let line = &offered.media[0].attributes.cryptos()[2];
     assert_eq!(line.keys[0].key_salt, local.key_salt);
     assert_eq!(plan.audio.unwrap().send.codec, AudioCodec::Pcmu);
     assert_eq!(
         plan.connectivity,
         Connectivity::Static {
             rtp: Some("192.0.2.1:4000".parse().unwrap()),
-            rtcp: None
+            rtcp: None,
+            peer: None,
         }
     );
 }
@@ -482,7 +511,7 @@ fn with_prefer_a_phone_without_srtp_may_answer_our_keys_in_the_clear() {
     let mut pair = Pair::new(SrtpPolicy::Prefer);
     let offered = pair.offer();
     assert_eq!(offered.media[0].protocol, Protocol::RtpAvp);
-    assert_eq!(offered.media[0].attributes.cryptos().len(), 2);
+    assert_eq!(offered.media[0].attributes.cryptos().len(), 3);
     let plan = pair.agreement.take_answer(offer(PLAIN).as_bytes()).unwrap();
     assert_eq!(plan.protection, Protection::Plain);
 }

@@ -1,11 +1,9 @@
 //! Our descriptions, section by section.
 
-use wire::plan::{AudioCodec, AudioFormat, LocalMedia, SdesKey, TelephoneEvent};
-use wire::sdp::{
-    Connection, Crypto, Fmtp, Media, MediaKind, Protocol, RtcpAddress, RtpMap, Session,
-};
+use wire::plan::{AudioCodec, AudioFormat, LocalMedia, TelephoneEvent};
+use wire::sdp::{Connection, Fmtp, Media, MediaKind, Protocol, RtcpAddress, RtpMap, Session};
 
-use super::rules::{Rules, SrtpPolicy};
+use super::rules::{Keying, Rules, SrtpPolicy};
 
 /// A description without sections, and without origin: the agreement adds that.
 pub(super) fn blank(local: &LocalMedia) -> Session {
@@ -80,14 +78,6 @@ pub(super) fn rtcp(media: &mut Media, local: &LocalMedia) {
     }
 }
 
-/// `a=crypto` with our key.
-pub(super) fn crypto(media: &mut Media, tag: u32, key: &SdesKey) {
-    media.attributes.add(
-        "crypto",
-        Crypto::new(tag, key.profile.suite_name(), key.key_salt.clone()),
-    );
-}
-
 /// The telephone-events of our offers, one for each clock of our codecs.
 pub(super) fn own_events(clocks: &[u32]) -> Vec<TelephoneEvent> {
     (101..)
@@ -99,11 +89,13 @@ pub(super) fn own_events(clocks: &[u32]) -> Vec<TelephoneEvent> {
         .collect()
 }
 
-/// The transport of our offers: with `Prefer`, keys in an AVP offer, which phones without SRTP ignore (RFC 8643).
-pub(super) fn offered_protocol(srtp: SrtpPolicy) -> Protocol {
-    match srtp {
-        SrtpPolicy::Require => Protocol::RtpSavp,
-        SrtpPolicy::Prefer | SrtpPolicy::Off => Protocol::RtpAvp,
+/// The transport of our offers: with `Prefer`, keys or a fingerprint in an AVP offer, which phones without SRTP
+/// ignore (RFC 8643).
+pub(super) fn offered_protocol(srtp: SrtpPolicy, keying: Keying) -> Protocol {
+    match (srtp, keying) {
+        (SrtpPolicy::Require, Keying::Sdes) => Protocol::RtpSavp,
+        (SrtpPolicy::Require, Keying::Dtls) => Protocol::DtlsSavp,
+        (SrtpPolicy::Prefer | SrtpPolicy::Off, _) => Protocol::RtpAvp,
     }
 }
 

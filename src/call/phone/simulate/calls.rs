@@ -58,8 +58,11 @@ fn both_sides_agree_on_keys_codec_and_addresses() {
     else {
         panic!("not protected");
     };
-    assert_eq!((local, remote), (r, l));
-    assert_ne!(local, remote);
+    assert_eq!(
+        (std::slice::from_ref(local), remote.as_slice()),
+        (r.as_slice(), std::slice::from_ref(l))
+    );
+    assert_ne!(local, &remote[0]);
     let (ours, theirs) = (
         phones.audio.as_ref().unwrap(),
         caller.audio.as_ref().unwrap(),

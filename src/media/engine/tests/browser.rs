@@ -15,7 +15,7 @@ use super::audio::connect;
 use super::net::{World, audio_plan, loudness, share_of_tone, tone};
 use crate::codec::{Decoder, Encoder, Encoding};
 use crate::engine::{Consumed, Dropped, Sent, SocketId};
-use crate::guard::dtls::{Handshake, Identity, Output};
+use crate::guard::dtls::{Handshake, Identity, Output, PeerKind};
 use crate::guard::{Protector, Unprotector};
 
 pub(super) const SERVER: usize = 0;
@@ -137,7 +137,13 @@ impl Browser {
             hash: "sha-256".into(),
             digest,
         };
-        self.handshake = Some(Handshake::new(&self.identity, true, remote, world.now));
+        self.handshake = Some(Handshake::new(
+            &self.identity,
+            PeerKind::Browser,
+            true,
+            remote,
+            world.now,
+        ));
         self.drive(world);
     }
 

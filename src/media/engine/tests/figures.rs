@@ -1,13 +1,15 @@
 //! Samples: what they count, and what they leave unknown.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use wire::plan::{
-    AudioCodec, BridgeId, LegId, MediaCommand, MediaEvent, MediaLoss, Protection, SrtpProfile,
+    AudioCodec, BridgeId, Direction, LegId, MediaCommand, MediaEvent, MediaLoss, Protection,
+    SrtpProfile,
 };
 
 use super::audio::connect;
-use super::net::{World, sdes};
+use super::net::{World, phone_plan, sdes};
 use crate::measure::Sample;
 
 const SERVER: usize = 0;
@@ -145,6 +147,70 @@ fn silence_for_the_media_timeout_is_told_once() {
     world.run(Duration::from_secs(60));
     let told = world.events[SERVER].iter().filter(|e| **e == lost).count();
     assert_eq!(told, 1);
+}
+
+/// A phone that is on hold, and then says nothing more.
+fn held(direction: Direction) -> World {
+    let mut world = World::new(2);
+    let plain = (Protection::Plain, Protection::Plain);
+    connect(&mut world, LegId(1), LegId(11), AudioCodec::Pcmu, plain);
+    world.run(Duration::from_secs(1));
+    let mut plan = phone_plan(
+        AudioCodec::Pcmu,
+        Protection::Plain,
+        SocketAddr::from(([10, 0, 0, 1], 10_002)),
+        None,
+    );
+    plan.audio.as_mut().unwrap().direction = direction;
+    world.configure(SERVER, LegId(1), plan);
+    world.command(PHONES, MediaCommand::Close { leg: LegId(11) });
+    world
+}
+
+fn lost(world: &World) -> usize {
+    let (leg, why) = (LegId(1), MediaLoss::Silent);
+    let lost = MediaEvent::Lost { leg, why };
+    world.events[SERVER].iter().filter(|e| **e == lost).count()
+}
+
+#[test]
+fn a_held_phone_may_be_silent_for_long_but_not_for_ever() {
+    for direction in [Direction::Inactive, Direction::SendOnly] {
+        let mut world = held(direction);
+        world.run(Duration::from_secs(29 * 60));
+        assert_eq!(lost(&world), 0, "{direction:?}");
+        world.run(Duration::from_secs(120));
+        assert_eq!(lost(&world), 1, "{direction:?}");
+    }
+}
+
+#[test]
+fn after_a_hold_the_media_timeout_counts_anew() {
+    let mut world = held(Direction::Inactive);
+    world.run(Duration::from_secs(600));
+    let plan = phone_plan(
+        AudioCodec::Pcmu,
+        Protection::Plain,
+        SocketAddr::from(([10, 0, 0, 1], 10_002)),
+        None,
+    );
+    world.configure(SERVER, LegId(1), plan);
+    world.run(Duration::from_secs(29));
+    assert_eq!(lost(&world), 0);
+    world.run(Duration::from_secs(2));
+    assert_eq!(lost(&world), 1);
+}
+
+#[test]
+fn a_phone_that_we_muted_may_be_silent_as_long_as_a_held_one() {
+    let mut world = held(Direction::SendRecv);
+    let (leg, muted) = (LegId(1), true);
+    world.command(SERVER, MediaCommand::Mute { leg, muted });
+    world.run(Duration::from_secs(600));
+    assert_eq!(lost(&world), 0);
+    world.command(SERVER, MediaCommand::Mute { leg, muted: false });
+    world.run(Duration::from_secs(31));
+    assert_eq!(lost(&world), 1);
 }
 
 #[test]

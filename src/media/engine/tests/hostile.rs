@@ -31,6 +31,7 @@ fn busy() -> (World, Vec<SocketAddr>) {
     plan.connectivity = wire::plan::Connectivity::Static {
         rtp: None,
         rtcp: None,
+        peer: None,
     };
     world.configure(SERVER, LegId(5), plan);
     world.run(Duration::from_millis(200));

@@ -47,6 +47,7 @@ impl World {
                 seed: [n as u8 + 1; 32],
                 identity: Identity::generate().unwrap(),
                 media_timeout: Duration::from_secs(30),
+                held_timeout: Duration::from_secs(1800),
                 loudest: 6,
                 outbox_datagrams: 64,
             })
@@ -251,6 +252,7 @@ pub(super) fn phone_plan(
         connectivity: Connectivity::Static {
             rtp: Some(rtp),
             rtcp,
+            peer: Some(rtp.ip()),
         },
         protection,
         rtcp_mux: false,
@@ -262,10 +264,7 @@ pub(super) fn phone_plan(
 }
 
 pub(super) fn key(profile: SrtpProfile, fill: u8) -> SdesKey {
-    SdesKey {
-        profile,
-        key_salt: vec![fill; profile.key_len() + profile.salt_len()],
-    }
+    SdesKey::new(profile, vec![fill; profile.key_len() + profile.salt_len()])
 }
 
 /// Both sides' view of one SDES exchange.
@@ -274,11 +273,11 @@ pub(super) fn sdes(profile: SrtpProfile, fill: u8) -> (Protection, Protection) {
     (
         Protection::Sdes {
             local: ours.clone(),
-            remote: theirs.clone(),
+            remote: vec![theirs.clone()],
         },
         Protection::Sdes {
             local: theirs,
-            remote: ours,
+            remote: vec![ours],
         },
     )
 }

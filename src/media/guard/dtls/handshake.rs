@@ -42,6 +42,15 @@ enum Failure {
     Told,
 }
 
+/// Whom a handshake is with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PeerKind {
+    /// A browser, whose address ICE has validated.
+    Browser,
+    /// A SIP device, which anybody may pretend to be until it has sent back a cookie.
+    Device,
+}
+
 /// What a [`Handshake`] wants done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
@@ -65,15 +74,21 @@ impl Handshake {
     /// A handshake in which we are client (`active`) or server, with a peer whose certificate has this
     /// fingerprint.
     #[must_use]
-    pub fn new(identity: &Identity, active: bool, remote: Fingerprint, now: Instant) -> Self {
+    pub fn new(
+        identity: &Identity,
+        kind: PeerKind,
+        active: bool,
+        remote: Fingerprint,
+        now: Instant,
+    ) -> Self {
         // The values are constant and within what the builder takes; the tests build it.
         let config = dimpl::Config::builder()
             .mtu(MTU)
             .flight_start_rto(FIRST_RETRY)
             .flight_retries(RETRIES)
             .handshake_timeout(HANDSHAKE)
-            // Only addresses that ICE has validated reach us, so that a cookie would prove nothing new.
-            .use_server_cookie(false)
+            // Where ICE has validated the address a cookie would prove nothing new.
+            .use_server_cookie(kind == PeerKind::Device)
             .build()
             .unwrap_or_default();
         let mut dtls = Dtls::new_auto(Arc::new(config), identity.certificate(), now);
@@ -218,14 +233,8 @@ fn split(material: &[u8], profile: SrtpProfile, client: bool) -> Option<(SdesKey
     if server_salt.len() != profile.salt_len() {
         return None;
     }
-    let of_client = SdesKey {
-        profile,
-        key_salt: [client_key, client_salt].concat(),
-    };
-    let of_server = SdesKey {
-        profile,
-        key_salt: [server_key, server_salt].concat(),
-    };
+    let of_client = SdesKey::new(profile, [client_key, client_salt].concat());
+    let of_server = SdesKey::new(profile, [server_key, server_salt].concat());
     Some(if client {
         (of_client, of_server)
     } else {

@@ -7,7 +7,7 @@
 mod handshake;
 mod identity;
 
-pub use handshake::{Handshake, Output};
+pub use handshake::{Handshake, Output, PeerKind};
 pub use identity::{Identity, IdentityError, matches};
 
 #[cfg(test)]

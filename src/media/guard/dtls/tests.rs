@@ -52,6 +52,10 @@ struct Pair {
 
 impl Pair {
     fn new(wrong: Option<Fingerprint>) -> Self {
+        Self::of(PeerKind::Browser, wrong)
+    }
+
+    fn of(kind: PeerKind, wrong: Option<Fingerprint>) -> Self {
         // The only clock of these tests; everything else is added to it.
         #[allow(clippy::disallowed_methods)]
         let now = Instant::now();
@@ -59,8 +63,8 @@ impl Pair {
         let seen_by_server = wrong.unwrap_or_else(|| a.fingerprint().clone());
         Self {
             now,
-            client: Side::new(Handshake::new(&a, true, b.fingerprint().clone(), now)),
-            server: Side::new(Handshake::new(&b, false, seen_by_server, now)),
+            client: Side::new(Handshake::new(&a, kind, true, b.fingerprint().clone(), now)),
+            server: Side::new(Handshake::new(&b, kind, false, seen_by_server, now)),
             sent: 0,
         }
     }
@@ -122,6 +126,13 @@ fn both_sides_get_keys_that_fit_and_gcm_is_preferred() {
     pair.assert_keys_fit();
     let (local, _) = pair.client.keys.unwrap();
     assert_ne!(local.profile, SrtpProfile::AesCm128HmacSha1_80);
+}
+
+#[test]
+fn devices_get_keys_that_fit_too() {
+    let mut pair = Pair::of(PeerKind::Device, None);
+    pair.run(Duration::from_secs(60), |_| false);
+    pair.assert_keys_fit();
 }
 
 #[test]

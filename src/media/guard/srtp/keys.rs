@@ -55,6 +55,11 @@ impl Derivation {
         Ok(Self { cipher, block })
     }
 
+    /// Whether the master key has 256 bits.
+    pub(super) fn is_256_bit(&self) -> bool {
+        matches!(self.cipher, Master::Aes256(_))
+    }
+
     /// `N` octets under a label.
     pub(super) fn derive<const N: usize>(&self, label: u8) -> [u8; N] {
         let mut out = [0u8; N];

@@ -5,13 +5,14 @@ use std::fmt;
 use wire::plan::SdesKey;
 use wire::rtp::Header;
 
+use super::master::{Master, Session};
 use super::streams::{MAX_SENT_SSRCS, Streams};
 use super::window::estimate;
-use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, Session, cm, gcm};
+use super::{ENCRYPTED, GuardError, RTCP_CLEAR, SRTCP_INDEX, associated, gcm, rollover, sender};
 
 /// Protects what we send under one master key.
 pub struct Protector {
-    pub(super) session: Session,
+    pub(super) master: Master,
     rtp: Streams,
     pub(super) rtcp: Streams,
 }
@@ -23,7 +24,7 @@ impl Protector {
     /// [`GuardError::KeyLength`].
     pub fn new(key: &SdesKey) -> Result<Self, GuardError> {
         Ok(Self {
-            session: Session::new(key)?,
+            master: Master::new(key)?,
             rtp: Streams::new(MAX_SENT_SSRCS),
             rtcp: Streams::new(MAX_SENT_SSRCS),
         })
@@ -43,24 +44,29 @@ impl Protector {
         let window = self.rtp.window(ssrc);
         let index = estimate(window.highest(), header.sequence)?;
         window.check(index)?;
-        let end = len + self.session.rtp_trailer();
+        let end = len + self.master.rtp_trailer();
         let out = buf.get_mut(..end).ok_or(GuardError::NoRoom)?;
+        self.master.spend_rtp()?;
         // Before encrypting: what left must never be possible to repeat.
         self.rtp.mark(ssrc, index)?;
-        match &self.session {
+        let (packet, trailer) = out.split_at_mut(len);
+        let identifier = self.master.identifier();
+        match &self.master.session {
             Session::Cm { rtp, .. } => {
-                let (packet, tag) = out.split_at_mut(len);
                 rtp.apply(
                     ssrc,
                     index,
                     packet.get_mut(header.len..).unwrap_or_default(),
                 );
-                tag.copy_from_slice(&rtp.tag(packet, rollover(index)));
+                let (name, tag) = trailer.split_at_mut(identifier.len());
+                name.copy_from_slice(identifier);
+                rtp.write_tag(packet, rollover(index), tag);
             }
             Session::Gcm { rtp, .. } => {
-                let (packet, tag) = out.split_at_mut(len);
                 let (head, payload) = packet.split_at_mut(header.len);
+                let (tag, name) = trailer.split_at_mut(gcm::TAG);
                 tag.copy_from_slice(&rtp.seal(ssrc, index, head, payload)?);
+                name.copy_from_slice(identifier);
             }
         }
         Ok(end)
@@ -77,28 +83,34 @@ impl Protector {
         if index >= u64::from(ENCRYPTED) {
             return Err(GuardError::IndexExhausted);
         }
-        let word = ENCRYPTED | u32::try_from(index).unwrap_or_default();
-        let end = len + SRTCP_INDEX + self.session.rtp_trailer();
+        let word = ENCRYPTED | u32::try_from(index).map_err(|_| GuardError::IndexExhausted)?;
+        let end = len + self.master.rtcp_trailer();
         let out = buf.get_mut(..end).ok_or(GuardError::NoRoom)?;
+        self.master.spend_rtcp()?;
         self.rtcp.mark(ssrc, index)?;
         let (packet, trailer) = out.split_at_mut(len);
-        match &self.session {
+        let identifier = self.master.identifier();
+        match &self.master.session {
             Session::Cm { rtcp, .. } => {
                 rtcp.apply(
                     ssrc,
                     index,
                     packet.get_mut(RTCP_CLEAR..).unwrap_or_default(),
                 );
-                let (place, tag) = trailer.split_at_mut(SRTCP_INDEX);
+                let (place, rest) = trailer.split_at_mut(SRTCP_INDEX);
                 place.copy_from_slice(&word.to_be_bytes());
-                tag.copy_from_slice(&rtcp.tag(packet, word));
+                let (name, tag) = rest.split_at_mut(identifier.len());
+                name.copy_from_slice(identifier);
+                rtcp.write_tag(packet, word, tag);
             }
             Session::Gcm { rtcp, .. } => {
                 let (head, body) = packet.split_at_mut(RTCP_CLEAR);
                 let aad = associated(head, word);
-                let (tag, place) = trailer.split_at_mut(gcm::TAG);
+                let (tag, rest) = trailer.split_at_mut(gcm::TAG);
                 tag.copy_from_slice(&rtcp.seal(ssrc, index, &aad, body)?);
+                let (place, name) = rest.split_at_mut(SRTCP_INDEX);
                 place.copy_from_slice(&word.to_be_bytes());
+                name.copy_from_slice(identifier);
             }
         }
         Ok(end)
@@ -116,34 +128,3 @@ impl fmt::Debug for Protector {
         write!(f, "Protector {{ streams: {} }}", self.rtp.len())
     }
 }
-
-/// The rollover counter of an index.
-pub(super) fn rollover(index: u64) -> u32 {
-    u32::try_from(index >> 16).unwrap_or(u32::MAX)
-}
-
-/// The SSRC of the first packet of an RTCP compound.
-pub(super) fn sender(packet: &[u8]) -> Result<u32, GuardError> {
-    let [b0, _, _, _, s0, s1, s2, s3] = *packet
-        .first_chunk::<RTCP_CLEAR>()
-        .ok_or(GuardError::TooShort)?;
-    if b0 >> 6 != 2 {
-        return Err(GuardError::TooShort);
-    }
-    Ok(u32::from_be_bytes([s0, s1, s2, s3]))
-}
-
-/// What GCM authenticates beside an encrypted RTCP body (RFC 7714 §9.2).
-pub(super) fn associated(head: &[u8], word: u32) -> [u8; RTCP_CLEAR + SRTCP_INDEX] {
-    let mut aad = [0u8; RTCP_CLEAR + SRTCP_INDEX];
-    let (front, back) = aad.split_at_mut(RTCP_CLEAR);
-    for (to, from) in front.iter_mut().zip(head) {
-        *to = *from;
-    }
-    back.copy_from_slice(&word.to_be_bytes());
-    aad
-}
-
-// The tags are what `rtp_trailer` counts.
-const _: () = assert!(cm::TAG + SRTCP_INDEX <= super::MAX_TRAILER);
-const _: () = assert!(gcm::TAG + SRTCP_INDEX <= super::MAX_TRAILER);

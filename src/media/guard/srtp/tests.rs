@@ -1,24 +1,17 @@
 //! Both sides against each other, and against who would harm them.
 
 use proptest::prelude::*;
-use wire::plan::{SdesKey, SrtpProfile};
+use wire::plan::{Mki, SdesKey, SrtpProfile};
 use wire::rtp::FixedHeader;
 
 use super::streams::MAX_SENT_SSRCS;
 use super::*;
 
-const PROFILES: [SrtpProfile; 3] = [
-    SrtpProfile::AesCm128HmacSha1_80,
-    SrtpProfile::AeadAes128Gcm,
-    SrtpProfile::AeadAes256Gcm,
-];
+const PROFILES: [SrtpProfile; 6] = SrtpProfile::ALL;
 
 fn key(profile: SrtpProfile, seed: u8) -> SdesKey {
     let len = profile.key_len() + profile.salt_len();
-    SdesKey {
-        profile,
-        key_salt: (0..len).map(|i| i as u8 ^ seed).collect(),
-    }
+    SdesKey::new(profile, (0..len).map(|i| i as u8 ^ seed).collect())
 }
 
 fn pair(profile: SrtpProfile) -> (Protector, Unprotector) {
@@ -272,6 +265,222 @@ fn keys_of_a_wrong_length_are_refused() {
         wrong.key_salt.pop();
         assert_eq!(Protector::new(&wrong).err(), Some(GuardError::KeyLength));
         assert_eq!(Unprotector::new(&wrong).err(), Some(GuardError::KeyLength));
+    }
+}
+
+/// A key with an identifier of so many octets.
+fn named(profile: SrtpProfile, seed: u8, value: u64, length: u8) -> SdesKey {
+    SdesKey {
+        mki: Some(Mki { value, length }),
+        ..key(profile, seed)
+    }
+}
+
+#[test]
+fn an_identifier_stands_where_the_rfcs_put_it() {
+    // RFC 3711 §3.1, §3.4: before the tag. RFC 7714 §8.2, §9.2: last, as the tag belongs to the ciphertext.
+    let name = [0, 0, 0xab, 0xcd];
+    for profile in PROFILES {
+        let mut with = Protector::new(&named(profile, 7, 0xabcd, 4)).unwrap();
+        let (mut without, _) = pair(profile);
+        let insert = |packet: &[u8], tag: usize| {
+            let at = match profile {
+                SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => packet.len(),
+                _ => packet.len() - tag,
+            };
+            [&packet[..at], &name, &packet[at..]].concat()
+        };
+        let tag = match profile {
+            SrtpProfile::AesCm128HmacSha1_32 | SrtpProfile::AesCm256HmacSha1_32 => 4,
+            _ => 10,
+        };
+        let plain = rtp(1, 1, b"payload");
+        assert_eq!(
+            protected(&mut with, &plain),
+            insert(&protected(&mut without, &plain), tag)
+        );
+        let plain = rtcp(1);
+        assert_eq!(
+            protected_rtcp(&mut with, &plain),
+            insert(&protected_rtcp(&mut without, &plain), 10)
+        );
+    }
+}
+
+#[test]
+fn of_several_keys_the_one_that_the_packet_names_opens_it() {
+    for profile in PROFILES {
+        let keys = [named(profile, 1, 1, 2), named(profile, 2, 2, 2)];
+        let mut unprotector = Unprotector::with_keys(&keys).unwrap();
+        let mut first = Protector::new(&keys[0]).unwrap();
+        let mut second = Protector::new(&keys[1]).unwrap();
+        for (sequence, protector) in [(1, &mut first), (2, &mut second)] {
+            let plain = rtp(1, sequence, b"x");
+            let sealed = protected(protector, &plain);
+            assert_eq!(open(&mut unprotector, &sealed), Ok(plain));
+        }
+        let mut stranger = Protector::new(&named(profile, 1, 3, 2)).unwrap();
+        let sealed = protected(&mut stranger, &rtp(1, 3, b"x"));
+        assert_eq!(open(&mut unprotector, &sealed), Err(GuardError::UnknownKey));
+        let sealed = protected_rtcp(&mut stranger, &rtcp(1));
+        assert_eq!(
+            open_rtcp(&mut unprotector, &sealed),
+            Err(GuardError::UnknownKey)
+        );
+    }
+}
+
+#[test]
+fn keys_that_packets_could_not_tell_apart_are_refused() {
+    let profile = SrtpProfile::AesCm128HmacSha1_80;
+    let twins = [named(profile, 1, 1, 2), named(profile, 2, 1, 2)];
+    let lengths = [named(profile, 1, 1, 2), named(profile, 2, 2, 1)];
+    let bare = [key(profile, 1), key(profile, 2)];
+    let mixed = [
+        named(profile, 1, 1, 2),
+        named(SrtpProfile::AeadAes128Gcm, 2, 2, 2),
+    ];
+    let long = [named(profile, 1, 1, 17)];
+    for keys in [&twins[..], &lengths, &bare, &mixed, &long, &[]] {
+        assert_eq!(
+            Unprotector::with_keys(keys).err(),
+            Some(GuardError::KeyLength)
+        );
+    }
+}
+
+#[test]
+fn a_key_protects_and_opens_no_more_packets_than_its_lifetime() {
+    for profile in PROFILES {
+        let short = SdesKey {
+            lifetime: Some(3),
+            ..key(profile, 7)
+        };
+        let (mut endless, _) = pair(profile);
+        let mut protector = Protector::new(&short).unwrap();
+        let mut unprotector = Unprotector::new(&short).unwrap();
+        for sequence in 1..=3 {
+            let plain = rtp(1, sequence, b"x");
+            let sealed = protected(&mut endless, &plain);
+            assert_eq!(protected(&mut protector, &plain), sealed);
+            assert_eq!(open(&mut unprotector, &sealed), Ok(plain));
+        }
+        let plain = rtp(1, 4, b"x");
+        let sealed = protected(&mut endless, &plain);
+        assert_eq!(
+            open(&mut unprotector, &sealed),
+            Err(GuardError::IndexExhausted)
+        );
+        let mut buf = [plain.clone(), vec![0; MAX_TRAILER]].concat();
+        assert_eq!(
+            protector.protect_rtp(&mut buf, plain.len()),
+            Err(GuardError::IndexExhausted)
+        );
+    }
+}
+
+/// A sender of `keys`' first key whose stream 1 has wrapped once: its next packets have rollover counter 1.
+fn wrapped(key: &SdesKey) -> Protector {
+    let mut protector = Protector::new(key).unwrap();
+    for sequence in [0x7000, 0xe000, 0x10] {
+        protected(&mut protector, &rtp(1, sequence, b"early"));
+    }
+    protector
+}
+
+#[test]
+fn after_new_keys_the_rollover_counter_may_go_on_or_begin_anew() {
+    for profile in PROFILES {
+        for goes_on in [true, false] {
+            let (old, new) = (key(profile, 1), key(profile, 2));
+            let mut before = Protector::new(&old).unwrap();
+            let mut unprotector = Unprotector::new(&old).unwrap();
+            for sequence in [0x7000, 0xe000, 0x10] {
+                let sealed = protected(&mut before, &rtp(1, sequence, b"x"));
+                open(&mut unprotector, &sealed).unwrap();
+            }
+            unprotector.rekey(std::slice::from_ref(&new)).unwrap();
+            let mut after = if goes_on {
+                wrapped(&new)
+            } else {
+                Protector::new(&new).unwrap()
+            };
+            for sequence in 0x11..0x11 + 600 {
+                let plain = rtp(1, sequence, b"y");
+                let sealed = protected(&mut after, &plain);
+                assert_eq!(open(&mut unprotector, &sealed), Ok(plain), "{sequence}");
+                assert!(open(&mut unprotector, &sealed).is_err(), "replayed");
+            }
+        }
+    }
+}
+
+#[test]
+fn packets_under_the_old_keys_are_taken_until_the_new_ones_have_settled() {
+    for profile in PROFILES {
+        let (old, new) = (key(profile, 1), key(profile, 2));
+        let mut before = Protector::new(&old).unwrap();
+        let mut after = Protector::new(&new).unwrap();
+        let mut unprotector = Unprotector::new(&old).unwrap();
+        let first = protected(&mut before, &rtp(1, 1, b"x"));
+        open(&mut unprotector, &first).unwrap();
+        let late = protected(&mut before, &rtp(1, 2, b"late"));
+        let later = protected(&mut before, &rtp(1, 3, b"later"));
+        let report = protected_rtcp(&mut before, &rtcp(1));
+        unprotector.rekey(std::slice::from_ref(&new)).unwrap();
+        let next = protected(&mut after, &rtp(1, 4, b"y"));
+        open(&mut unprotector, &next).unwrap();
+        assert!(open(&mut unprotector, &late).is_ok());
+        assert!(open_rtcp(&mut unprotector, &report).is_ok());
+        for packet in [&first, &late, &next] {
+            assert!(open(&mut unprotector, packet).is_err(), "replayed");
+        }
+        assert!(open_rtcp(&mut unprotector, &report).is_err(), "replayed");
+        for sequence in 5..300 {
+            let sealed = protected(&mut after, &rtp(1, sequence, b"y"));
+            open(&mut unprotector, &sealed).unwrap();
+        }
+        assert_eq!(open(&mut unprotector, &later), Err(GuardError::Auth));
+    }
+}
+
+#[test]
+fn keys_that_come_back_find_their_rollover_counters_and_replays_are_still_known() {
+    for profile in PROFILES {
+        let (first, second) = (key(profile, 1), key(profile, 2));
+        let mut sender = Protector::new(&first).unwrap();
+        let mut unprotector = Unprotector::new(&first).unwrap();
+        let mut sent = Vec::new();
+        for sequence in [0x7000, 0xe000, 0x10] {
+            sent.push(protected(&mut sender, &rtp(1, sequence, b"x")));
+            open(&mut unprotector, sent.last().unwrap()).unwrap();
+        }
+        unprotector.rekey(std::slice::from_ref(&second)).unwrap();
+        unprotector.rekey(std::slice::from_ref(&first)).unwrap();
+        for packet in &sent {
+            assert!(open(&mut unprotector, packet).is_err(), "replayed");
+        }
+        let sealed = protected(&mut sender, &rtp(1, 0x11, b"x"));
+        assert!(open(&mut unprotector, &sealed).is_ok());
+    }
+}
+
+#[test]
+fn new_keys_of_another_profile_are_taken_too() {
+    for (old, new) in PROFILES
+        .into_iter()
+        .zip(PROFILES.into_iter().cycle().skip(1))
+    {
+        let (old, new) = (key(old, 1), key(new, 2));
+        let mut unprotector = Unprotector::new(&old).unwrap();
+        let mut before = Protector::new(&old).unwrap();
+        let mut after = Protector::new(&new).unwrap();
+        unprotector.rekey(std::slice::from_ref(&new)).unwrap();
+        for (protector, sequence) in [(&mut after, 9), (&mut before, 8)] {
+            let plain = rtp(1, sequence, b"x");
+            let sealed = protected(protector, &plain);
+            assert_eq!(open(&mut unprotector, &sealed), Ok(plain));
+        }
     }
 }
 

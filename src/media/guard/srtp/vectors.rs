@@ -1,11 +1,12 @@
-//! Published vectors: RFC 3711 appendix B, RFC 6188 §7.2, RFC 7714 §16 and §17, and libsrtp's reference packets.
+//! Published vectors: RFC 3711 appendix B, RFC 6188 §7, RFC 7714 §16 and §17, and libsrtp's reference packets.
 
 use wire::plan::{SdesKey, SrtpProfile};
 
-use super::cm::CmKeys;
+use super::cm::{CmKeys, TAG};
 use super::gcm::GcmKeys;
 use super::keys::{Derivation, Label};
-use super::{Protector, Session, Unprotector};
+use super::master::Session;
+use super::{Protector, Unprotector};
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
@@ -20,10 +21,7 @@ fn array<const N: usize>(text: &str) -> [u8; N] {
 }
 
 fn key(profile: SrtpProfile, text: &str) -> SdesKey {
-    SdesKey {
-        profile,
-        key_salt: hex(text),
-    }
+    SdesKey::new(profile, hex(text))
 }
 
 fn protect_rtp(protector: &mut Protector, packet: &[u8]) -> Vec<u8> {
@@ -42,26 +40,36 @@ fn protect_rtcp(protector: &mut Protector, packet: &[u8]) -> Vec<u8> {
     buf
 }
 
-#[test]
-fn counter_mode_keystream_is_that_of_rfc_3711_b_2() {
-    let keys = CmKeys::from_session(
-        &array("2B7E151628AED2A6ABF7158809CF4F3C"),
-        &array("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"),
-        &[0; 20],
-    );
-    // The appendix shows blocks 0 to 2 and 0xfeff to 0xff01.
+/// Both RFCs show the blocks 0 to 2 and 0xfeff to 0xff01 of SSRC 0 and index 0.
+fn keystream_is(session_key: &str, first: &str, last: &str) {
+    let salt = array("F0F1F2F3F4F5F6F7F8F9FAFBFCFD");
+    let keys = CmKeys::from_session(&hex(session_key), &salt, &[0; 20], TAG).unwrap();
     let mut stream = vec![0u8; 16 * 0xff02];
     keys.apply(0, 0, &mut stream);
-    let first = hex(
+    assert_eq!(stream[..48], hex(first));
+    assert_eq!(stream[16 * 0xfeff..], hex(last));
+}
+
+#[test]
+fn counter_mode_keystream_is_that_of_rfc_3711_b_2() {
+    keystream_is(
+        "2B7E151628AED2A6ABF7158809CF4F3C",
         "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB
-                     41E95B3BB0A2E8DD477901E4FCA894C0",
-    );
-    let last = hex(
+         41E95B3BB0A2E8DD477901E4FCA894C0",
         "EC8CDF7398607CB0F2D21675EA9EA1E4 362B7C3C6773516318A077D7FC5073AE
-                    6A2CC3787889374FBEB4C81B17BA6C44",
+         6A2CC3787889374FBEB4C81B17BA6C44",
     );
-    assert_eq!(stream[..48], first);
-    assert_eq!(stream[16 * 0xfeff..], last);
+}
+
+#[test]
+fn counter_mode_keystream_of_256_bit_keys_is_that_of_rfc_6188() {
+    keystream_is(
+        "57f82fe3613fd170a85ec93c40b1f092 2ec4cb0dc025b58272147cc438944a98",
+        "92bdd28a93c3f52511c677d08b5515a4 9da71b2378a854f67050756ded165bac
+         63c4868b7096d88421b563b8c94c9a31",
+        "cea518c90fd91ced9cbb18c078a54711 3dbc4814f4da5f00a08772b63c6a046d
+         6eb246913062a16891433e97dd01a57f",
+    );
 }
 
 #[test]
@@ -144,6 +152,50 @@ fn counter_mode_packets_agree_with_libsrtp() {
 }
 
 #[test]
+fn counter_mode_packets_of_256_bit_keys_agree_with_libsrtp() {
+    let key = key(
+        SrtpProfile::AesCm256HmacSha1_80,
+        "f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6
+         3b04803de51ee7c96423ab5b78d2",
+    );
+    let srtp = hex("800f1234decafbadcafebabe f1d9de17ff251ff1aa007774b0b4b40da08d9d9a5b3a55d8873b");
+    let mut protector = Protector::new(&key).unwrap();
+    assert_eq!(protect_rtp(&mut protector, &hex(LIBSRTP_RTP)), srtp);
+    let mut packet = srtp;
+    let len = Unprotector::new(&key)
+        .unwrap()
+        .unprotect_rtp(&mut packet)
+        .unwrap();
+    assert_eq!(packet[..len], hex(LIBSRTP_RTP));
+}
+
+#[test]
+fn the_32_bit_suites_cut_the_tag_on_rtp_alone() {
+    // RFC 4568 §6.2.2: all else is as in the 80-bit suite, SRTCP's tag too.
+    for (long, short) in [
+        (
+            SrtpProfile::AesCm128HmacSha1_80,
+            SrtpProfile::AesCm128HmacSha1_32,
+        ),
+        (
+            SrtpProfile::AesCm256HmacSha1_80,
+            SrtpProfile::AesCm256HmacSha1_32,
+        ),
+    ] {
+        let text = "5a".repeat(long.key_len() + long.salt_len());
+        let mut whole = Protector::new(&key(long, &text)).unwrap();
+        let mut cut = Protector::new(&key(short, &text)).unwrap();
+        let rtp = protect_rtp(&mut whole, &hex(LIBSRTP_RTP));
+        assert_eq!(
+            protect_rtp(&mut cut, &hex(LIBSRTP_RTP)),
+            rtp[..rtp.len() - 6]
+        );
+        let rtcp = protect_rtcp(&mut whole, &hex(LIBSRTP_RTCP));
+        assert_eq!(protect_rtcp(&mut cut, &hex(LIBSRTP_RTCP)), rtcp);
+    }
+}
+
+#[test]
 fn gcm_packets_agree_with_libsrtp() {
     agrees_with_libsrtp(
         &key(
@@ -193,14 +245,14 @@ fn session(key_len: u8) -> Session {
 fn agrees_with_rfc_7714(key_len: u8, srtp: &str, srtcp: &str, clear: &str) {
     let any_key = key(SrtpProfile::AeadAes128Gcm, &"00".repeat(28));
     let mut protector = Protector::new(&any_key).unwrap();
-    protector.session = session(key_len);
+    protector.master.session = session(key_len);
     assert_eq!(protect_rtp(&mut protector, &hex(RTP)), hex(srtp));
     protector.rtcp.mark(0x4d61_7273, RTCP_INDEX - 1).unwrap();
     assert_eq!(protect_rtcp(&mut protector, &hex(RTCP)), hex(srtcp));
 
     let fresh = || {
         let mut unprotector = Unprotector::new(&any_key).unwrap();
-        unprotector.session = session(key_len);
+        unprotector.replace_session(session(key_len));
         unprotector
     };
     let mut packet = hex(srtp);
