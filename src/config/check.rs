@@ -2,11 +2,11 @@
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::read::Reader;
-use super::{Config, Listen, TlsFiles};
+use super::{ClientCertificates, Config, Listen, TlsFiles};
 
 /// Both files or neither.
 pub(super) fn tls_files(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
@@ -28,6 +28,30 @@ pub(super) fn tls_files(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigErr
             "tls.key",
             "it stands without tls.certificate",
             "set tls.certificate too",
+        )),
+    }
+}
+
+/// Asking for certificates needs to know whose are believed.
+pub(super) fn client_certificates(read: &Reader<'_>) -> Result<ClientCertificates, ConfigError> {
+    let key = "sip.tls.client_certificates";
+    let must = read.choice(
+        key,
+        &[
+            ("off", None),
+            ("request", Some(false)),
+            ("require", Some(true)),
+        ],
+    )?;
+    let authorities = read.optional_text("sip.tls.client_authorities")?;
+    match (must, authorities.map(PathBuf::from)) {
+        (None, _) => Ok(ClientCertificates::Off),
+        (Some(false), Some(path)) => Ok(ClientCertificates::Request(path)),
+        (Some(true), Some(path)) => Ok(ClientCertificates::Require(path)),
+        (Some(_), None) => Err(read.refuse(
+            key,
+            "nothing says whose certificates are believed",
+            "set sip.tls.client_authorities to a PEM file of their authorities",
         )),
     }
 }

@@ -36,8 +36,8 @@ pub struct Config {
     pub media: Media,
     /// Liveness, readiness and Prometheus.
     pub metrics: Metrics,
-    /// The certificate; `None` means a self-signed one kept in the data folder.
-    pub tls: Option<TlsFiles>,
+    /// Certificates.
+    pub tls: Tls,
     /// Leaving in good order.
     pub drain: Drain,
     /// Bounds.
@@ -88,6 +88,20 @@ pub struct Sip {
     pub tcp: SipListener,
     /// SIP over UDP.
     pub udp: SipListener,
+    /// Whether clients of SIP over TLS show certificates.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether clients are asked for a certificate in the TLS handshake, and the PEM file of the authorities
+/// whose signature is believed. A certificate of anybody else is always refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    Off,
+    /// They are asked, and may have none.
+    Request(PathBuf),
+    /// Without one there is no connection.
+    Require(PathBuf),
 }
 
 /// Sections `sip.tls`, `sip.tcp`, `sip.udp`.
@@ -147,6 +161,15 @@ pub struct Metrics {
 
 /// Section `tls`.
 #[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tls {
+    /// The certificate; `None` means a self-signed one kept in the data folder.
+    pub files: Option<TlsFiles>,
+    /// A folder of further ones, chosen by the name that a client asks for (SNI).
+    pub folder: Option<PathBuf>,
+}
+
+/// A certificate and its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsFiles {
     /// The certificate chain, PEM, our own first.
     pub certificate: PathBuf,
@@ -178,6 +201,8 @@ pub struct Limits {
     pub joins_per_minute: u32,
     /// Open SIP connections (TCP and TLS together).
     pub sip_connections: usize,
+    /// Open SIP connections of one source address.
+    pub sip_connections_per_source: usize,
 }
 
 /// Section `log`.
@@ -321,10 +346,8 @@ impl Config {
     /// # Errors
     /// The first thing found wrong.
     pub fn check_files(&self) -> Result<(), ConfigError> {
-        if let Some(files) = &self.tls {
-            tls::load(files)
-                .map_err(|bad| self.refuse(bad.key(), bad.to_string(), bad.remedy()))?;
-        }
+        self.check_tls()
+            .map_err(|bad| self.refuse(bad.key(), bad.to_string(), bad.remedy()))?;
         check::writable(&self.node.data).map_err(|error| {
             self.refuse(
                 "node.data",
@@ -332,6 +355,21 @@ impl Config {
                 "name a folder that this user may write, with --data or node.data",
             )
         })
+    }
+
+    fn check_tls(&self) -> Result<(), tls::BadTls> {
+        if let Some(files) = &self.tls.files {
+            tls::load(files)?;
+        }
+        if let Some(folder) = &self.tls.folder {
+            tls::load_folder(folder)?;
+        }
+        if let ClientCertificates::Request(path) | ClientCertificates::Require(path) =
+            &self.sip.client_certificates
+        {
+            tls::load_authorities(path)?;
+        }
+        Ok(())
     }
 
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
@@ -366,6 +404,7 @@ impl Config {
                     listen: read.listen("sip.udp.listen")?,
                     srtp: read.choice("sip.udp.srtp", &srtp)?,
                 },
+                client_certificates: check::client_certificates(&read)?,
             },
             media: Media {
                 listen: read.listen("media.listen")?,
@@ -379,7 +418,10 @@ impl Config {
             metrics: Metrics {
                 listen: read.listen("metrics.listen")?,
             },
-            tls: check::tls_files(&read)?,
+            tls: Tls {
+                files: check::tls_files(&read)?,
+                folder: read.optional_text("tls.folder")?.map(PathBuf::from),
+            },
             drain: Drain {
                 deadline: read.duration("drain.deadline", seconds(0), seconds(86_400))?,
             },
@@ -395,6 +437,11 @@ impl Config {
                 )?,
                 joins_per_minute: read.number("limits.joins_per_minute", 1, 1_000_000)?,
                 sip_connections: read.number("limits.sip_connections", 1, 1 << 20)?,
+                sip_connections_per_source: read.number(
+                    "limits.sip_connections_per_source",
+                    1,
+                    1 << 20,
+                )?,
             },
             log: Log {
                 level: read.text("log.level")?,

@@ -40,7 +40,8 @@ fn the_defaults_are_a_valid_configuration() {
         }
     );
     assert_eq!(config.drain.deadline, Duration::from_secs(30));
-    assert_eq!(config.tls, None);
+    assert_eq!(config.tls.files, None);
+    assert_eq!(config.sip.client_certificates, ClientCertificates::Off);
 }
 
 #[test]
@@ -296,4 +297,44 @@ fn a_data_folder_that_cannot_be_written_is_refused() {
         "{error}"
     );
     assert!(error.contains("cannot be written"), "{error}");
+}
+
+#[test]
+fn certificates_of_clients_need_authorities() {
+    let asked = "[sip.tls]\nclient_certificates = \"require\"\n";
+    let said = error(asked);
+    assert!(said.contains("sip.tls.client_authorities"), "{said}");
+    let both = format!("{asked}client_authorities = \"clients.pem\"\n");
+    assert_eq!(
+        from_text(&both).unwrap().sip.client_certificates,
+        ClientCertificates::Require("clients.pem".into())
+    );
+}
+
+#[test]
+fn files_of_tls_that_cannot_be_used_name_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::write(here.join("empty.pem"), "").unwrap();
+    std::fs::create_dir(here.join("pairs")).unwrap();
+    std::fs::write(here.join("pairs/a.pem"), "").unwrap();
+    let authorities = |path: PathBuf| {
+        format!("[sip.tls]\nclient_certificates = \"request\"\nclient_authorities = {path:?}\n")
+    };
+    let pairs = |path: PathBuf| format!("[tls]\nfolder = {path:?}\n");
+    for (key, text) in [
+        ("tls.folder", pairs(here.join("pairs"))),
+        ("tls.folder", pairs(here.join("missing"))),
+        (
+            "sip.tls.client_authorities",
+            authorities(here.join("empty.pem")),
+        ),
+        (
+            "sip.tls.client_authorities",
+            authorities(here.join("missing")),
+        ),
+    ] {
+        let said = from_text(&text).unwrap().check_files().unwrap_err();
+        assert!(said.to_string().contains(key), "{said}");
+    }
 }

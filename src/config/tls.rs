@@ -1,7 +1,10 @@
-//! The operator's certificate and key: read, and proved to belong together.
+//! The operator's certificates and keys: read, and proved to belong together; and whose certificates of
+//! clients are believed.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -29,6 +32,25 @@ pub enum BadTls {
         /// What the reader said.
         why: String,
     },
+    /// The folder of further certificates.
+    #[error("{path} cannot be listed: {source}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A pair in that folder.
+    #[error(transparent)]
+    InFolder(Box<BadTls>),
+    /// The authorities that sign certificates of clients.
+    #[error("{path} is no PEM file of certificate authorities: {why}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        why: String,
+    },
     /// Each is fine alone.
     #[error("the key {key} does not belong to the certificate {certificate}")]
     Mismatch {
@@ -46,6 +68,8 @@ impl BadTls {
         match self {
             Self::Certificate { .. } => "tls.certificate",
             Self::Key { .. } | Self::Mismatch { .. } => "tls.key",
+            Self::Folder { .. } | Self::InFolder(_) => "tls.folder",
+            Self::Authorities { .. } => "sip.tls.client_authorities",
         }
     }
 
@@ -60,6 +84,11 @@ impl BadTls {
                 "name a PEM file that this user may read, with an ECDSA or RSA key without passphrase"
             }
             Self::Mismatch { .. } => "name the key that the certificate was made for",
+            Self::Folder { .. } => "name a folder that this user may read",
+            Self::InFolder(_) => "give each NAME.pem the key that belongs to it as NAME.key",
+            Self::Authorities { .. } => {
+                "name a PEM file that this user may read, with the certificates of the authorities"
+            }
         }
     }
 }
@@ -98,4 +127,62 @@ pub fn load(files: &TlsFiles) -> Result<CertifiedKey, BadTls> {
         }),
         Err(error) => Err(bad_certificate(error.to_string())),
     }
+}
+
+/// Reads the pairs `NAME.pem` and `NAME.key` of a folder, in the order of their names.
+///
+/// # Errors
+/// A folder that cannot be listed, and the first pair that cannot be used.
+pub fn load_folder(folder: &Path) -> Result<Vec<CertifiedKey>, BadTls> {
+    let listed = folder_files(folder).map_err(|source| BadTls::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    listed
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "pem"))
+        .map(|certificate| {
+            let key = certificate.with_extension("key");
+            load(&TlsFiles { certificate, key }).map_err(|bad| BadTls::InFolder(Box::new(bad)))
+        })
+        .collect()
+}
+
+/// The files `*.pem` and `*.key` of a folder, in the order of their names.
+///
+/// # Errors
+/// What the system says when the folder cannot be listed.
+pub fn folder_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|ext| ext == "pem" || ext == "key")
+    });
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads the authorities that sign certificates of clients.
+///
+/// # Errors
+/// An unreadable file, and one without a certificate.
+pub fn load_authorities(path: &Path) -> Result<RootCertStore, BadTls> {
+    let bad = |why: String| BadTls::Authorities {
+        path: path.to_owned(),
+        why,
+    };
+    let mut roots = RootCertStore::empty();
+    let listed = CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))?;
+    for certificate in listed {
+        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| bad(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(bad("it holds no certificate".to_owned()));
+    }
+    Ok(roots)
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,17 +31,16 @@ pub struct Patience {
     pub head: Duration,
 }
 
-/// Serves HTTPS until `shutdown`, then lets running requests end for a few seconds.
+/// Serves HTTPS with the TLS settings of each moment until `shutdown`, then lets running requests end for a few seconds.
 ///
 /// Connections that became WebSockets are not waited for: their owner ends them.
 pub async fn serve(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: watch::Receiver<Arc<ServerConfig>>,
     router: Router,
     patience: Patience,
     shutdown: CancellationToken,
 ) {
-    let acceptor = TlsAcceptor::from(tls);
     let connections = Arc::new(Semaphore::new(patience.connections));
     let tasks = TaskTracker::new();
     while let Some((stream, peer)) = next(&shutdown, || listener.accept()).await {
@@ -51,7 +50,8 @@ pub async fn serve(
         };
         // Signaling frames are small and urgent.
         let _ = stream.set_nodelay(true);
-        let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), shutdown.clone());
+        let acceptor = TlsAcceptor::from(tls.borrow().clone());
+        let (router, shutdown) = (router.clone(), shutdown.clone());
         tasks.spawn(async move {
             match tokio::time::timeout(patience.head, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => converse(stream, router, patience, Some(peer), &shutdown).await,

@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
@@ -48,7 +49,7 @@ async fn listen(server: &Server, patience: Patience) -> Listening {
     let shutdown = CancellationToken::new();
     let serving = serve(
         listener,
-        Arc::new(tls),
+        watch::Sender::new(Arc::new(tls)).subscribe(),
         server.router.clone(),
         patience,
         shutdown.clone(),

@@ -10,41 +10,43 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use call::exchange::{Flow, FlowId, Transport};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use wire::sip::{Limits, Message, StreamItem, StreamReader};
 
+use super::certificate::TlsSettings;
 use super::desk::ToDesk;
+use super::door::Door;
 
 /// Where accepted SIP goes, and what all listeners share.
 #[derive(Clone)]
 pub(crate) struct Listeners {
     desk: mpsc::Sender<ToDesk>,
     stop: CancellationToken,
-    connections: Arc<Semaphore>,
+    door: Door,
     next_flow: Arc<AtomicU64>,
+    patience: Patience,
 }
 
 impl Listeners {
-    /// At most `max_connections` TCP and TLS connections at a time.
-    pub(crate) fn new(
-        desk: mpsc::Sender<ToDesk>,
-        stop: CancellationToken,
-        max_connections: usize,
-    ) -> Self {
+    /// TCP and TLS connections come in by `door`.
+    pub(crate) fn new(desk: mpsc::Sender<ToDesk>, stop: CancellationToken, door: Door) -> Self {
         Self {
             desk,
             stop,
-            connections: Arc::new(Semaphore::new(max_connections)),
+            door,
             next_flow: Arc::new(AtomicU64::new(1)),
+            patience: Patience::default(),
         }
     }
 
     /// Accepts connections until the node stops.
-    pub(crate) async fn serve_stream(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    pub(crate) async fn serve_stream(self, listener: TcpListener, tls: Option<TlsSettings>) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -59,19 +61,24 @@ impl Listeners {
                     continue;
                 }
             };
-            let Ok(permit) = self.connections.clone().try_acquire_owned() else {
-                tracing::warn!(%peer, "too many SIP connections; this one is closed");
-                continue;
+            let pass = match self.door.enter(peer.ip()) {
+                Ok(pass) => pass,
+                Err(full) => {
+                    metrics::counter!("campanile_sip_connections_refused_total").increment(1);
+                    tracing::warn!(%peer, %full, "the SIP connection is closed");
+                    continue;
+                }
             };
             let listeners = self.clone();
-            let tls = tls.clone();
+            let tls = tls
+                .as_ref()
+                .map(|tls| TlsAcceptor::from(tls.borrow().clone()));
             tokio::spawn(async move {
-                let _permit = permit;
+                let _pass = pass;
                 let Ok(local) = stream.local_addr() else {
                     return;
                 };
-                // Signaling is small messages that someone waits for.
-                let _ = stream.set_nodelay(true);
+                prepare(&stream);
                 let transport = if tls.is_some() {
                     Transport::Tls
                 } else {
@@ -186,20 +193,23 @@ impl Listeners {
     {
         let mut framing = StreamReader::new(Limits::default());
         let mut buffer = vec![0; READ];
+        let mut waiting = Waiting::First;
+        let mut until = waiting.until(&self.patience);
         loop {
-            // Between messages a connection may rest for long; within one, the sender must get on.
-            let within = framing.is_within_message();
-            let patience = if within { MESSAGE_TIME } else { IDLE_TIME };
-            let len = match tokio::time::timeout(patience, reader.read(&mut buffer)).await {
-                Err(_) if within => return "a message took too long",
-                Err(_) => return "idle",
+            let len = match tokio::time::timeout_at(until, reader.read(&mut buffer)).await {
+                Err(_) => return waiting.ended(),
                 Ok(Ok(0)) => return "closed by the peer",
                 Ok(Ok(len)) => len,
                 Ok(Err(_)) => return "broken",
             };
             framing.push(&buffer[..len]);
             loop {
-                let message = match framing.next() {
+                let item = framing.next();
+                if let Ok(Some(_)) = &item {
+                    waiting = Waiting::Rest;
+                    until = waiting.until(&self.patience);
+                }
+                let message = match item {
                     Ok(None) => break,
                     Ok(Some(StreamItem::Ping)) => {
                         // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
@@ -236,8 +246,77 @@ impl Listeners {
                     return "shutting down";
                 }
             }
+            // The time of a message runs from its first piece, however many more it comes in.
+            if framing.is_within_message() && waiting != Waiting::Message {
+                waiting = Waiting::Message;
+                until = waiting.until(&self.patience);
+            }
         }
     }
+}
+
+/// How long a connection is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For a sign that it speaks SIP at all.
+    first: Duration,
+    /// For a message, from its first piece to its last.
+    message: Duration,
+    /// For the next message: PBXs hold trunks open between calls.
+    rest: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(60),
+            message: MESSAGE_TIME,
+            rest: Duration::from_secs(3 * 3600),
+        }
+    }
+}
+
+/// What a connection is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    First,
+    Message,
+    Rest,
+}
+
+impl Waiting {
+    /// Until when, from now on.
+    fn until(self, patience: &Patience) -> Instant {
+        Instant::now()
+            + match self {
+                Self::First => patience.first,
+                Self::Message => patience.message,
+                Self::Rest => patience.rest,
+            }
+    }
+
+    /// How the connection ends when it does not come.
+    fn ended(self) -> &'static str {
+        match self {
+            Self::First => "nothing was said",
+            Self::Message => "a message took too long",
+            Self::Rest => "idle",
+        }
+    }
+}
+
+/// Small messages that someone waits for must not be held back, and a peer that vanished without a word must
+/// be noticed, even when nobody calls for hours.
+fn prepare(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let alive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    // Where the system has none of these, the connection works all the same.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&alive);
+    let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(60)));
 }
 
 async fn write_all<S>(
@@ -275,15 +354,16 @@ async fn write_all<S>(
 
 /// Time for a TLS handshake.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// Time from one piece of a message to the next, and for the kernel to take one of ours.
+/// Time from the first piece of a message to its last, and for the kernel to take one of ours.
 const MESSAGE_TIME: Duration = Duration::from_secs(20);
 /// Time for the kernel to take a message once the connection is to be closed.
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// Time for the answer to unreadable bytes to leave before the connection is closed.
 const LAST_ANSWER: Duration = Duration::from_millis(200);
-/// How long a connection without traffic is kept: PBXs hold trunks open between calls.
-const IDLE_TIME: Duration = Duration::from_secs(3 * 3600);
 /// Messages waiting to be written before a connection counts as stuck.
 const QUEUE: usize = 256;
 const READ: usize = 16 * 1024;
 const DATAGRAM: usize = 65_535;
+
+#[cfg(test)]
+mod tests;

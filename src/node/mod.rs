@@ -8,6 +8,7 @@ mod bind;
 pub mod caller;
 mod certificate;
 pub mod desk;
+mod door;
 mod listen;
 pub mod ready;
 mod shard;
@@ -34,8 +35,9 @@ use crate::record::{RecordError, Recorder};
 use crate::store::{Store, StoreError};
 
 use addresses::local_addresses;
-use certificate::CertificateError;
+use certificate::{CertificateError, Certificates};
 use desk::{Desk, Handle};
+use door::Door;
 use listen::Listeners;
 use ready::{Credentials, Ready, RunFolder};
 use shard::{ShardCommand, ShardError};
@@ -245,15 +247,19 @@ impl Node {
         tasks.spawn(task.run());
 
         let names = certificate::own_names(config.node.meet_domain().as_deref(), &local);
-        let certificate = certificate::load(config.tls.as_ref(), &config.node.data, names)?;
+        let certificates = Certificates::load(config, names)?;
         let accepting = Arc::new(AtomicBool::new(true));
-        let listeners = Listeners::new(to_desk, stop.clone(), config.limits.sip_connections);
+        let door = Door::new(
+            config.limits.sip_connections,
+            config.limits.sip_connections_per_source,
+        );
+        let listeners = Listeners::new(to_desk, stop.clone(), door);
         let admin = http::admin::bind(run_folder.folder())
             .map_err(|e| fault("cannot make the administration socket", &e))?;
         wiring::Servers {
             config,
             control,
-            certificate,
+            certificates,
             listeners,
             accepting: accepting.clone(),
             stop: stop.clone(),

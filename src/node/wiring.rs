@@ -10,19 +10,18 @@ use call::negotiate::phone::SrtpPolicy as CallSrtp;
 use call::phone::SrtpPolicies;
 use media::engine;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rustls::sign::CertifiedKey;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::sip::Host;
 
 use super::addresses::advertised;
+use super::certificate::Certificates;
 use super::desk::Finder;
 use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
-use super::{Bound, NodeError, bind, certificate, dtls_identity, fault, seed};
+use super::{Bound, NodeError, bind, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, SrtpPolicy};
 use crate::control::{Control, Directory, Place};
 use crate::http::{self, Patience, Shared};
@@ -190,7 +189,7 @@ pub(super) fn finder(directory: Directory) -> Finder {
 pub(super) struct Servers<'a> {
     pub(super) config: &'a Config,
     pub(super) control: Control,
-    pub(super) certificate: Arc<CertifiedKey>,
+    pub(super) certificates: Certificates,
     pub(super) listeners: Listeners,
     pub(super) accepting: Arc<AtomicBool>,
     pub(super) stop: CancellationToken,
@@ -207,7 +206,7 @@ impl Servers<'_> {
         let Self {
             config,
             control,
-            certificate,
+            certificates,
             listeners,
             accepting,
             stop,
@@ -217,12 +216,8 @@ impl Servers<'_> {
             head: config.limits.http_header_timeout,
         };
         if let Some(listener) = bound.sip_tls {
-            let tls = certificate::server_config(certificate.clone(), &[])?;
-            tasks.spawn(
-                listeners
-                    .clone()
-                    .serve_stream(listener, Some(TlsAcceptor::from(Arc::new(tls)))),
-            );
+            let tls = certificates.sip();
+            tasks.spawn(listeners.clone().serve_stream(listener, Some(tls)));
         }
         if let Some(listener) = bound.sip_tcp {
             tasks.spawn(listeners.clone().serve_stream(listener, None));
@@ -238,10 +233,9 @@ impl Servers<'_> {
             stop.clone(),
         ));
         if let Some(listener) = bound.https {
-            let tls = Arc::new(certificate::server_config(certificate, &["http/1.1"])?);
             tasks.spawn(http::serve(
                 listener,
-                tls,
+                certificates.https(),
                 http::router(shared),
                 patience,
                 stop.clone(),
@@ -249,8 +243,9 @@ impl Servers<'_> {
         }
         if let Some(listener) = bound.metrics {
             let router = http::health::router(prometheus()?, accepting);
-            tasks.spawn(http::serve_plain(listener, router, patience, stop));
+            tasks.spawn(http::serve_plain(listener, router, patience, stop.clone()));
         }
+        tasks.spawn(certificates.watch(stop));
         Ok(())
     }
 }

@@ -15,3 +15,4 @@ mod ears;
 mod linphone;
 mod records;
 mod sipp;
+mod tls;

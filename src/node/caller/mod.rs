@@ -28,6 +28,7 @@ use wire::sip::{Host, Scheme, Uri};
 
 use super::desk::{self, ToDesk};
 use super::listen::Listeners;
+use super::door::Door;
 use super::shard::{PhonePlace, Places, Shard, ShardCommand, ShardError};
 use super::sound::{self, SoundError};
 use super::{SystemFault, dtls_identity, seed};
@@ -153,7 +154,7 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
     };
     let (to_us, inbox) = desk::channel();
     let stop = CancellationToken::new();
-    let listeners = Listeners::new(to_us, stop.clone(), 1);
+    let listeners = Listeners::new(to_us, stop.clone(), Door::new(1, 1));
     let flow = connect(&uri, &options, &listeners).await?;
     let (events, media) = desk::media_channel();
     let shard = start_shard(flow.local.ip(), events)?;
