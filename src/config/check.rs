@@ -159,6 +159,42 @@ fn clashes(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
             return Err(read.refuse(key, "its port lies within media.ports", "move one of them"));
         }
     }
+    shards(config, read)
+}
+
+/// Each shard wants a port for browsers and at least one pair for phones.
+fn shards(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
+    let key = "media.shards";
+    let count = config.media.shards;
+    let range = config.media.ports;
+    if (u32::from(range.last) + 1 - u32::from(range.first)) / 2 < u32::from(count) {
+        return Err(read.refuse(key, "media.ports has no pair for each", "widen media.ports"));
+    }
+    let Some(first) = config.media.listen.port().filter(|port| *port != 0) else {
+        return Ok(());
+    };
+    let Some(last) = first.checked_add(count - 1) else {
+        return Err(read.refuse(
+            key,
+            format!("there are no {count} ports from {first} on"),
+            "lower media.listen",
+        ));
+    };
+    let taken = first..=last;
+    if taken.contains(&range.first) || (range.first..=range.last).contains(&last) {
+        let problem = format!("ports {first} to {last} reach into media.ports");
+        return Err(read.refuse(key, problem, "move one of them"));
+    }
+    if config
+        .sip
+        .udp
+        .listen
+        .port()
+        .is_some_and(|port| taken.contains(&port))
+    {
+        let problem = format!("ports {first} to {last} take the port of sip.udp.listen");
+        return Err(read.refuse(key, problem, "move one of them"));
+    }
     Ok(())
 }
 

@@ -46,6 +46,7 @@ pub const KEYS: &[Key] = &[
     key("media.timeout", r#""30s""#),
     key("media.held_timeout", r#""30m""#),
     key("media.loudest", "6"),
+    key("media.shards", "1"),
     key("metrics.listen", r#""127.0.0.1:9464""#),
     optional("tls.certificate"),
     optional("tls.key"),

@@ -141,6 +141,8 @@ pub struct Media {
     pub held_timeout: Duration,
     /// How many of the loudest are mixed.
     pub loudest: usize,
+    /// Media threads.
+    pub shards: u16,
 }
 
 /// An inclusive range of ports.
@@ -414,6 +416,7 @@ impl Config {
                 timeout: read.duration("media.timeout", seconds(1), seconds(86_400))?,
                 held_timeout: read.duration("media.held_timeout", seconds(1), seconds(86_400))?,
                 loudest: read.number("media.loudest", 1, 32)?,
+                shards: read.number("media.shards", 1, 64)?,
             },
             metrics: Metrics {
                 listen: read.listen("metrics.listen")?,

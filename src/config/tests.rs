@@ -338,3 +338,32 @@ fn files_of_tls_that_cannot_be_used_name_their_key() {
         assert!(said.to_string().contains(key), "{said}");
     }
 }
+
+#[test]
+fn shards_need_ports_of_their_own() {
+    for (text, problem) in [
+        (
+            "[media]\nlisten = \":9998\"\nshards = 3\n",
+            "reach into media.ports",
+        ),
+        (
+            "[media]\nlisten = \":65535\"\nshards = 2\n",
+            "no 2 ports from 65535",
+        ),
+        (
+            "[media]\nports = [10000, 10003]\nshards = 3\n",
+            "no pair for each",
+        ),
+        (
+            "[media]\nshards = 4\n[sip.udp]\nlisten = \":3481\"\n",
+            "the port of sip.udp.listen",
+        ),
+    ] {
+        let said = error(text);
+        assert!(
+            said.contains("media.shards") && said.contains(problem),
+            "{said}"
+        );
+    }
+    assert!(from_text("[media]\nlisten = \":0\"\nshards = 64\n").is_ok());
+}

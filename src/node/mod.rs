@@ -36,7 +36,7 @@ use crate::store::{Store, StoreError};
 
 use addresses::local_addresses;
 use certificate::{CertificateError, Certificates};
-use desk::{Desk, Handle};
+use desk::{Desk, Handle, Shards};
 use door::Door;
 use listen::Listeners;
 use ready::{Credentials, Ready, RunFolder};
@@ -193,11 +193,16 @@ impl Node {
         let local =
             local_addresses().map_err(|e| fault("cannot list this machine's addresses", &e))?;
         let (events, media_events) = desk::media_channel();
-        let shard = wiring::start_shard(config, &local, events)?;
+        let shards = wiring::start_shards(config, &local, &events)?;
+        drop(events);
         for (prompt, samples) in sound::prompts()? {
-            shard.command(ShardCommand::Clip(prompt, samples));
+            for shard in &shards {
+                shard.command(ShardCommand::Clip(prompt, samples.clone()));
+            }
         }
-        let media = shard.shared().first().copied();
+        let media = shards
+            .first()
+            .and_then(|shard| shard.shared().first().copied());
 
         let store = Store::open(&config.node.data).await?;
         let deployment = store
@@ -240,7 +245,7 @@ impl Node {
             inbox,
             to_desk.downgrade(),
             media_events,
-            shard,
+            Shards::new(shards),
             recorder.clone(),
             finder,
         );

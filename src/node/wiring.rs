@@ -22,51 +22,79 @@ use super::desk::Finder;
 use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, dtls_identity, fault, seed};
-use crate::config::{Config, Listen, SrtpPolicy};
+use crate::config::{Config, Listen, PortRange, SrtpPolicy};
 use crate::control::{Control, Directory, Place};
 use crate::http::{self, Patience, Shared};
 use crate::record::Settings;
 use crate::store::Deployment;
 
-/// Starts the media thread on the configured addresses.
-pub(super) fn start_shard(
+/// Starts the media threads on the configured addresses.
+pub(super) fn start_shards(
     config: &Config,
     local: &[IpAddr],
-    events: UnboundedSender<engine::Event>,
-) -> Result<Shard, NodeError> {
-    let shared: Vec<SocketAddr> = match config.media.listen {
-        Listen::Off => Vec::new(),
-        Listen::At(address) => vec![address],
-        // One socket per address: answers leave from the address that was asked.
-        Listen::All(port) => local.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
-    };
+    events: &UnboundedSender<engine::Event>,
+) -> Result<Vec<Shard>, NodeError> {
     let bound = config
         .media
         .listen
         .address()
         .map_or(Ipv4Addr::LOCALHOST.into(), |a| a.ip());
-    let places = Places {
-        shared,
-        advertised: config.media.advertise.clone(),
-        phones: phone_places(&config.media.advertise, bound, local),
-        ports: (config.media.ports.first, config.media.ports.last),
-        port_rest: config.media.port_rest,
+    // Legs move between shards: all of them tell the same time, and show the same certificate.
+    let (epoch, identity) = ((Instant::now(), SystemTime::now()), dtls_identity()?);
+    (0..config.media.shards)
+        .map(|number| {
+            let places = Places {
+                shared: shared_places(config.media.listen, number, local),
+                advertised: config.media.advertise.clone(),
+                phones: phone_places(&config.media.advertise, bound, local),
+                ports: ports_of(config.media.ports, number, config.media.shards),
+                port_rest: config.media.port_rest,
+            };
+            let engine = engine::Config {
+                epoch,
+                seed: seed()?,
+                media_timeout: config.media.timeout,
+                held_timeout: config.media.held_timeout,
+                loudest: config.media.loudest,
+                outbox_datagrams: OUTBOX,
+                identity: identity.clone(),
+            };
+            let name = format!("media-{number}");
+            Shard::start(&name, places, engine, events.clone()).map_err(|error| match error {
+                ShardError::Bind { address, source } => {
+                    bind::refuse(config, "media.listen", address, &source).into()
+                }
+                other => other.into(),
+            })
+        })
+        .collect()
+}
+
+/// The addresses of a shard's port for browsers: the configured port for the first shard, the next one for
+/// the next. One socket per address: answers leave from the address that was asked.
+fn shared_places(listen: Listen, number: u16, local: &[IpAddr]) -> Vec<SocketAddr> {
+    // Port 0 is the kernel's choice for every shard.
+    let of_shard = |port: u16| if port == 0 { 0 } else { port + number };
+    match listen {
+        Listen::Off => Vec::new(),
+        Listen::At(address) => vec![SocketAddr::new(address.ip(), of_shard(address.port()))],
+        Listen::All(port) => local
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, of_shard(port)))
+            .collect(),
+    }
+}
+
+/// A shard's part of the ports for phones.
+fn ports_of(all: PortRange, number: u16, shards: u16) -> (u16, u16) {
+    let pairs = (all.last - all.first).div_ceil(2) / shards;
+    let first = all.first + 2 * pairs * number;
+    let last = if number + 1 == shards {
+        all.last
+    } else {
+        first + 2 * pairs - 1
     };
-    let engine = engine::Config {
-        epoch: (Instant::now(), SystemTime::now()),
-        seed: seed()?,
-        media_timeout: config.media.timeout,
-        held_timeout: config.media.held_timeout,
-        loudest: config.media.loudest,
-        outbox_datagrams: OUTBOX,
-        identity: dtls_identity()?,
-    };
-    Shard::start(places, engine, events).map_err(|error| match error {
-        ShardError::Bind { address, source } => {
-            bind::refuse(config, "media.listen", address, &source).into()
-        }
-        other => other.into(),
-    })
+    (first, last)
 }
 
 /// Where phones' media is bound and what phones are told, one place per address family.
@@ -269,3 +297,26 @@ fn prometheus() -> Result<PrometheusHandle, NodeError> {
 const OUTBOX: usize = 4096;
 /// How often the metrics' histograms are compacted.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_share_the_ports_without_overlap() {
+        let all = PortRange {
+            first: 10_001,
+            last: 10_030,
+        };
+        for shards in 1..=14 {
+            let mut next = all.first;
+            for number in 0..shards {
+                let (first, last) = ports_of(all, number, shards);
+                assert_eq!(first, next);
+                assert!(last > first, "{shards}: {first} to {last}");
+                next = last + 1;
+            }
+            assert_eq!(next, all.last + 1);
+        }
+    }
+}

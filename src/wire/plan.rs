@@ -463,6 +463,8 @@ pub enum MediaCommand {
         leg: LegId,
         /// What it will be.
         kind: LegKind,
+        /// The bridge that it will join, where that is known: a browser's leg cannot move to another shard.
+        bridge: Option<BridgeId>,
     },
     /// Set or replace what was agreed.
     Configure {
@@ -514,6 +516,24 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+}
+
+impl MediaCommand {
+    /// The leg that it is about.
+    #[must_use]
+    pub fn leg(&self) -> LegId {
+        match self {
+            Self::Reserve { leg, .. }
+            | Self::Configure { leg, .. }
+            | Self::Join { leg, .. }
+            | Self::Leave { leg }
+            | Self::Mute { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::StopPlaying { leg }
+            | Self::SendDigits { leg, .. }
+            | Self::Close { leg } => *leg,
+        }
+    }
 }
 
 /// Why a shard could not reserve a leg.

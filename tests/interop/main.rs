@@ -14,5 +14,6 @@ mod boto3;
 mod ears;
 mod linphone;
 mod records;
+mod shards;
 mod sipp;
 mod tls;

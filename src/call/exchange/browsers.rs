@@ -314,11 +314,11 @@ impl Exchange {
             Ok(offer) => offer,
             Err(bad) => return self.expel(now, conn, &bad.into()),
         };
-        let Some(call) = self
-            .sessions
-            .get_mut(&conn)
-            .and_then(|session| session.call.as_mut())
-        else {
+        let Some(session) = self.sessions.get_mut(&conn) else {
+            return;
+        };
+        let bridge = session.admission.as_ref().ok().map(|it| it.0.bridge);
+        let Some(call) = session.call.as_mut() else {
             return self.signal(now, conn, subscribe_refused(503, "the media leg is gone"));
         };
         let leg = call.leg;
@@ -329,6 +329,7 @@ impl Exchange {
                 self.command(MediaCommand::Reserve {
                     leg,
                     kind: LegKind::Browser,
+                    bridge,
                 });
             }
             // Whoever asks again before the answer has thought better of it.

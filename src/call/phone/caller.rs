@@ -151,6 +151,7 @@ impl Caller {
             kind: LegKind::Phone {
                 ipv6: dial.flow.peer.ip().to_canonical().is_ipv6(),
             },
+            bridge: None,
         }));
         Self {
             deadline: Some(now + dial.patience),

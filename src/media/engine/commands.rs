@@ -78,19 +78,10 @@ impl Engine {
             }
         };
         let own = leg.own_sockets();
-        let leg = Some(Box::new(leg));
-        let place = match self.legs.iter().position(Option::is_none) {
-            Some(free) => {
-                if let Some(slot) = self.legs.get_mut(free) {
-                    *slot = leg;
-                }
-                free
-            }
-            None => {
-                self.legs.push(leg);
-                self.legs.len() - 1
-            }
-        };
+        let place = self.free_place();
+        if let Some(slot) = self.legs.get_mut(place) {
+            *slot = Some(Box::new(leg));
+        }
         for socket in own.into_iter().flatten() {
             self.own_sockets.insert(socket, place);
         }
@@ -224,7 +215,7 @@ impl Engine {
         }
     }
 
-    fn enter_bridge(&mut self, id: LegId, at: usize) {
+    pub(super) fn enter_bridge(&mut self, id: LegId, at: usize) {
         let Some(place) = self.places.get_mut(&id) else {
             return;
         };
@@ -238,7 +229,7 @@ impl Engine {
     }
 
     /// Takes a leg out of its bridge, which ends when it is empty.
-    fn leave_bridge(&mut self, id: LegId) {
+    pub(super) fn leave_bridge(&mut self, id: LegId) {
         let Some(place) = self.places.get(&id).copied() else {
             return;
         };
@@ -259,7 +250,7 @@ impl Engine {
         }
     }
 
-    fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+    pub(super) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
         let place = self.places.get(&id)?;
         self.legs.get_mut(place.leg)?.as_deref_mut()
     }

@@ -12,6 +12,7 @@
 mod border;
 mod commands;
 mod inbound;
+mod moving;
 mod ticks;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use crate::leg::Event;
 pub use crate::measure::ledger::{Consumed, Dropped, Ledger, Sent, Withheld};
 pub use crate::send::outbox::{Outbox, Run, SocketId};
 pub use border::{Config, LegSockets};
+pub use moving::Moving;
 
 use crate::bridge::{Bridge, Legs};
 use crate::demux::Demux;

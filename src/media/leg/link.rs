@@ -299,6 +299,12 @@ impl Link {
         self.rtcp_socket.map(|rtcp| [self.rtp_socket, rtcp])
     }
 
+    /// The same sockets under other names.
+    pub(crate) fn set_own_sockets(&mut self, [rtp, rtcp]: [SocketId; 2]) {
+        self.rtp_socket = rtp;
+        self.rtcp_socket = Some(rtcp);
+    }
+
     /// The socket for a kind of packets.
     pub(crate) fn socket(&self, component: Component) -> SocketId {
         match component {

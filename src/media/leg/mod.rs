@@ -278,6 +278,11 @@ impl Leg {
         self.link.own_sockets()
     }
 
+    /// It goes on with the same sockets under other names.
+    pub(crate) fn set_own_sockets(&mut self, sockets: [SocketId; 2]) {
+        self.link.set_own_sockets(sockets);
+    }
+
     /// Whether its decoded audio comes out.
     pub(crate) fn is_tapped(&self) -> bool {
         self.tapped

@@ -101,6 +101,24 @@ impl Ledger {
         accounted == self.packets_in
     }
 
+    /// Adds what another engine counted.
+    pub fn add(&mut self, other: &Self) {
+        self.packets_in += other.packets_in;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        let sums = [
+            (self.consumed.as_mut_slice(), other.consumed.as_slice()),
+            (&mut self.dropped, &other.dropped),
+            (&mut self.sent, &other.sent),
+            (&mut self.withheld, &other.withheld),
+        ];
+        for (sums, counts) in sums {
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+    }
+
     pub(crate) fn count_in(&mut self, bytes: usize, outcome: Result<Consumed, Dropped>) {
         self.packets_in += 1;
         self.bytes_in += bytes as u64;
@@ -262,6 +280,10 @@ mod tests {
         assert!(ledger.balances());
         assert_eq!(ledger.packets_in(), 2);
         assert_eq!(ledger.bytes_in(), 120);
+        let mut both = ledger.clone();
+        both.add(&ledger);
+        assert!(both.balances());
+        assert_eq!((both.packets_in(), both.dropped(Dropped::NotMedia)), (4, 2));
         ledger.packets_in += 1;
         assert!(!ledger.balances());
     }

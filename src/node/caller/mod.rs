@@ -27,8 +27,8 @@ use wire::plan::{
 use wire::sip::{Host, Scheme, Uri};
 
 use super::desk::{self, ToDesk};
-use super::listen::Listeners;
 use super::door::Door;
+use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardCommand, ShardError};
 use super::sound::{self, SoundError};
 use super::{SystemFault, dtls_identity, seed};
@@ -572,7 +572,7 @@ fn start_shard(local: IpAddr, events: mpsc::UnboundedSender<Event>) -> Result<Sh
         outbox_datagrams: 64,
         identity: dtls_identity()?,
     };
-    Ok(Shard::start(places, config, events)?)
+    Ok(Shard::start("media", places, config, events)?)
 }
 
 fn protection(plan: &LegPlan) -> Option<&'static str> {

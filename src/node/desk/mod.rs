@@ -1,6 +1,8 @@
 //! The way to the desk: what may be told to the one task that drives every call, and the handle by
 //! which the HTTP side tells it.
 
+mod placement;
+mod shards;
 mod task;
 mod telemetry;
 
@@ -15,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use wire::sip::{Message, SipError};
 
+pub(crate) use shards::Shards;
 pub(crate) use task::{Desk, Finder, media_channel};
 
 /// What comes to the desk.

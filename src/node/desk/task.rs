@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 use wire::signal;
 
 use super::telemetry;
-use super::{SignalOut, Snapshot, ToDesk};
-use crate::node::shard::{Shard, ShardCommand};
+use super::{Shards, SignalOut, Snapshot, ToDesk};
 use crate::record::Recorder;
 
 /// Finds meetings by the id that was dialled or keyed in.
@@ -34,7 +33,7 @@ pub(crate) struct Desk {
     pub(crate) inbox: mpsc::Receiver<ToDesk>,
     pub(crate) to_self: mpsc::WeakSender<ToDesk>,
     pub(crate) media: UnboundedReceiver<Event>,
-    pub(crate) shard: Shard,
+    pub(crate) shards: Shards,
     pub(crate) recorder: Recorder,
     pub(crate) finder: Finder,
     flows: HashMap<FlowId, Outgoing>,
@@ -64,7 +63,7 @@ impl Desk {
         inbox: mpsc::Receiver<ToDesk>,
         to_self: mpsc::WeakSender<ToDesk>,
         media: UnboundedReceiver<Event>,
-        shard: Shard,
+        shards: Shards,
         recorder: Recorder,
         finder: Finder,
     ) -> Self {
@@ -73,7 +72,7 @@ impl Desk {
             inbox,
             to_self,
             media,
-            shard,
+            shards,
             recorder,
             finder,
             flows: HashMap::new(),
@@ -116,11 +115,9 @@ impl Desk {
 
     fn publish(&self) {
         telemetry::publish_counts(&self.exchange.counts());
-        let (reply, ledger) = oneshot::channel();
-        self.shard.command(ShardCommand::Ledger(reply));
+        let ledger = self.shards.ledger();
         tokio::spawn(async move {
-            // A shard that is stopping does not answer.
-            if let Ok(ledger) = ledger.await {
+            if let Some(ledger) = ledger.await {
                 telemetry::publish_ledger(&ledger);
             }
         });
@@ -135,6 +132,7 @@ impl Desk {
     }
 
     fn media_event(&mut self, event: Event) {
+        self.shards.note(&event);
         match event {
             Event::Media(event) => self.exchange.handle(Instant::now(), Input::Media(event)),
             Event::Sample(sample) => self.recorder.sample(*sample),
@@ -236,7 +234,7 @@ impl Desk {
                     self.send_signal(conn, SignalOut::Close { code, reason });
                     self.conns.remove(&conn);
                 }
-                Output::Media(command) => self.shard.command(ShardCommand::Media(command)),
+                Output::Media(command) => self.shards.command(command),
                 Output::Find { query, pin } => self.find(query, pin),
                 Output::Note(note) => self.note(note),
             }

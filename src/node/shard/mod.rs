@@ -17,9 +17,9 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use media::engine::{Config, Engine, Event, LegSockets, SocketId};
+use media::engine::{Config, Engine, Event, Ledger, LegSockets, Moving, SocketId};
 use tokio::sync::mpsc::UnboundedSender;
-use wire::plan::{LegId, LegKind, MediaCommand, MediaEvent, Prompt, Refused};
+use wire::plan::{LegId, LegKind, MediaCommand, MediaEvent, MediaLoss, Prompt, Refused};
 
 use poll::{Poll, Waker};
 use ports::PortRange;
@@ -58,24 +58,56 @@ pub(crate) enum ShardCommand {
     Clip(Prompt, Arc<[i16]>),
     /// Whether decoded audio of a leg comes out as events (for tools).
     Tap(LegId, bool),
+    /// A leg is on its way from another shard: commands for it wait until it is here.
+    Expect(LegId),
+    /// Hand a leg over to the shard that expects it.
+    HandOver(LegId, Inlet),
+    /// What was expected is here.
+    Arrived(LegId, Option<Box<Arrival>>),
+    /// A port of this shard's range was freed by the shard that its leg had moved to.
+    PortFree(u16),
     /// Answer with the counters.
-    Ledger(tokio::sync::oneshot::Sender<media::engine::Ledger>),
+    Ledger(tokio::sync::oneshot::Sender<Ledger>),
     /// Leave the loop.
     Stop,
+}
+
+/// A leg that comes from another shard, with its RTP and RTCP sockets.
+pub(crate) struct Arrival {
+    leg: Moving,
+    sockets: [UdpSocket; 2],
+    /// The shard whose ports they have.
+    home: Inlet,
+}
+
+/// The way into a shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Inlet {
+    commands: Sender<ShardCommand>,
+    waker: Waker,
+}
+
+impl Inlet {
+    /// Sends a command; a stopped shard ignores it.
+    fn command(&self, command: ShardCommand) {
+        if self.commands.send(command).is_ok() {
+            self.waker.wake();
+        }
+    }
 }
 
 /// A running shard.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    commands: Sender<ShardCommand>,
-    waker: Waker,
+    inlet: Inlet,
     shared: Vec<SocketAddr>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Shard {
-    /// Binds the shared sockets and starts the thread. Events go to `events` until the shard stops.
+    /// Binds the shared sockets and starts the thread, called `name`. Events go to `events` until the shard stops.
     pub(crate) fn start(
+        name: &str,
         places: Places,
         config: Config,
         events: UnboundedSender<Event>,
@@ -83,6 +115,7 @@ impl Shard {
         let poll = Poll::new().map_err(ShardError::Poll)?;
         let waker = poll.waker();
         let (commands, inbox) = channel();
+        let inlet = Inlet { commands, waker };
         let mut worker = Worker {
             poll,
             inbox,
@@ -99,6 +132,9 @@ impl Shard {
             places,
             receive: ReceiveBatch::new(),
             send: SendBatch::new(),
+            expected: HashMap::new(),
+            guests: HashMap::new(),
+            own: inlet.clone(),
             readable: Vec::with_capacity(256),
         };
         let mut port = None;
@@ -119,12 +155,11 @@ impl Shard {
             .map(|id| worker.sockets[&id.0].local())
             .collect();
         let thread = std::thread::Builder::new()
-            .name("media-0".into())
+            .name(name.into())
             .spawn(move || worker.run())
             .map_err(ShardError::Poll)?;
         Ok(Self {
-            commands,
-            waker,
+            inlet,
             shared,
             thread: Some(thread),
         })
@@ -132,9 +167,12 @@ impl Shard {
 
     /// Sends a command; a stopped shard ignores it.
     pub(crate) fn command(&self, command: ShardCommand) {
-        if self.commands.send(command).is_ok() {
-            self.waker.wake();
-        }
+        self.inlet.command(command);
+    }
+
+    /// The way in, for another shard.
+    pub(crate) fn inlet(&self) -> Inlet {
+        self.inlet.clone()
     }
 
     /// The bound addresses of the shared port.
@@ -188,6 +226,11 @@ struct Worker {
     ports: PortRange,
     receive: ReceiveBatch,
     send: SendBatch,
+    /// Legs on their way here, and what is to be done with them then.
+    expected: HashMap<LegId, Vec<MediaCommand>>,
+    /// RTP sockets that came from another shard, and whose ports they have.
+    guests: HashMap<u32, Inlet>,
+    own: Inlet,
     readable: Vec<u32>,
 }
 
@@ -246,12 +289,15 @@ impl Worker {
     fn take_commands(&mut self, now: Instant) -> bool {
         loop {
             match self.inbox.try_recv() {
-                Ok(ShardCommand::Media(MediaCommand::Reserve { leg, kind })) => {
-                    self.reserve(now, leg, kind);
-                }
-                Ok(ShardCommand::Media(command)) => self.engine.command(now, command),
+                Ok(ShardCommand::Media(command)) => self.media(now, command),
                 Ok(ShardCommand::Clip(prompt, samples)) => self.engine.set_clip(prompt, samples),
                 Ok(ShardCommand::Tap(leg, on)) => self.engine.set_tap(leg, on),
+                Ok(ShardCommand::Expect(leg)) => {
+                    self.expected.insert(leg, Vec::new());
+                }
+                Ok(ShardCommand::HandOver(leg, to)) => self.hand_over(leg, &to),
+                Ok(ShardCommand::Arrived(leg, arrival)) => self.arrived(now, leg, arrival),
+                Ok(ShardCommand::PortFree(port)) => self.ports.release(now, port),
                 Ok(ShardCommand::Ledger(reply)) => {
                     // The asker may have gone; then nobody misses the answer.
                     let _ = reply.send(self.engine.ledger().clone());
@@ -262,6 +308,60 @@ impl Worker {
                 }
                 Err(TryRecvError::Empty) => return true,
             }
+        }
+    }
+
+    fn media(&mut self, now: Instant, command: MediaCommand) {
+        if let Some(waiting) = self.expected.get_mut(&command.leg()) {
+            waiting.push(command);
+            return;
+        }
+        match command {
+            MediaCommand::Reserve { leg, kind, .. } => self.reserve(now, leg, kind),
+            command => self.engine.command(now, command),
+        }
+    }
+
+    /// Takes a leg out and sends it on its way. What arrives meanwhile waits in its sockets.
+    fn hand_over(&mut self, id: LegId, to: &Inlet) {
+        let arrival = self.engine.take_out(id).and_then(|(leg, sockets)| {
+            // What the engine wrote for these sockets must leave before they do.
+            self.flush();
+            let [rtp, _] = sockets;
+            let home = self
+                .guests
+                .remove(&rtp.0)
+                .unwrap_or_else(|| self.own.clone());
+            let [rtp, rtcp] = sockets.map(|socket| self.sockets.remove(&socket.0));
+            let sockets = [rtp?, rtcp?];
+            for socket in &sockets {
+                if let Err(error) = self.poll.remove(socket.as_raw_fd()) {
+                    tracing::warn!(%error, "a socket that moves stays in its old epoll");
+                }
+            }
+            Some(Box::new(Arrival { leg, sockets, home }))
+        });
+        to.command(ShardCommand::Arrived(id, arrival));
+    }
+
+    fn arrived(&mut self, now: Instant, id: LegId, arrival: Option<Box<Arrival>>) {
+        if let Some(arrival) = arrival {
+            let Arrival { leg, sockets, home } = *arrival;
+            match sockets.map(|socket| self.adopt(socket)) {
+                [Ok(rtp), Ok(rtcp)] => {
+                    self.guests.insert(rtp.0, home);
+                    self.engine.put_in(now, leg, [rtp, rtcp]);
+                }
+                // Out of kernel memory: the call is told that its media has ended.
+                [_, _] => {
+                    let why = MediaLoss::PathExpired;
+                    self.send_event(Event::Media(MediaEvent::Lost { leg: id, why }));
+                    self.send_event(Event::Media(MediaEvent::Closed { leg: id }));
+                }
+            }
+        }
+        for command in self.expected.remove(&id).unwrap_or_default() {
+            self.media(now, command);
         }
     }
 
@@ -327,7 +427,10 @@ impl Worker {
     }
 
     fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
-        let socket = UdpSocket::bind(address)?;
+        self.adopt(UdpSocket::bind(address)?)
+    }
+
+    fn adopt(&mut self, socket: UdpSocket) -> io::Result<SocketId> {
         let id = self.next_socket;
         self.next_socket = self.next_socket.wrapping_add(1);
         self.poll.add(socket.as_raw_fd(), u64::from(id))?;
@@ -342,8 +445,13 @@ impl Worker {
                 let sockets = sockets.clone();
                 self.flush();
                 for socket in sockets {
-                    if let Some(closed) = self.sockets.remove(&socket.0) {
-                        self.ports.release(now, closed.local().port());
+                    let Some(closed) = self.sockets.remove(&socket.0) else {
+                        continue;
+                    };
+                    let port = closed.local().port();
+                    match self.guests.remove(&socket.0) {
+                        Some(home) => home.command(ShardCommand::PortFree(port)),
+                        None => self.ports.release(now, port),
                     }
                 }
             } else {

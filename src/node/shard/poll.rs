@@ -58,6 +58,24 @@ impl Poll {
         }
     }
 
+    /// Waits for `fd` no longer; it stays open.
+    pub(super) fn remove(&self, fd: RawFd) -> io::Result<()> {
+        // SAFETY: both descriptors are open; this operation reads no event.
+        let result = unsafe {
+            libc::epoll_ctl(
+                self.epoll.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                fd,
+                std::ptr::null_mut(),
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
     /// Waits until something is readable, the waker was used, or `timeout` has passed, and calls
     /// `ready` with the token of each readable descriptor.
     pub(super) fn wait(

@@ -141,7 +141,7 @@ impl World {
 
     fn obey(&mut self, command: MediaCommand) {
         let event = match &command {
-            MediaCommand::Reserve { leg, kind } => Some(match self.shard_refuses {
+            MediaCommand::Reserve { leg, kind, .. } => Some(match self.shard_refuses {
                 Some(why) => MediaEvent::Refused { leg: *leg, why },
                 None => ready(*leg, *kind),
             }),

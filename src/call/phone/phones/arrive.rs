@@ -238,6 +238,7 @@ impl Phones {
         self.outputs.push_back(Output::Media(MediaCommand::Reserve {
             leg: call.line.leg,
             kind: LegKind::Phone { ipv6 },
+            bridge: None,
         }));
     }
 

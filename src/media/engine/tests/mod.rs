@@ -4,5 +4,6 @@ mod audio;
 mod browser;
 mod figures;
 mod hostile;
+mod moving;
 mod net;
 mod video;

@@ -93,6 +93,24 @@ impl World {
         self.ready(engine, leg)
     }
 
+    /// Moves a leg from one engine to another, its sockets with it; whether it went.
+    pub(super) fn move_leg(&mut self, from: usize, to: usize, leg: LegId) -> bool {
+        let Some((moving, sockets)) = self.engines[from].take_out(leg) else {
+            return false;
+        };
+        self.drain(from);
+        let sockets = sockets.map(|socket| {
+            let address = self.sockets.remove(&(from, socket)).unwrap();
+            let renamed = SocketId(self.next_socket);
+            self.next_socket += 1;
+            self.addresses.insert(address, (to, renamed));
+            self.sockets.insert((to, renamed), address);
+            renamed
+        });
+        self.engines[to].put_in(self.now, moving, sockets);
+        true
+    }
+
     pub(super) fn open_browser(
         &mut self,
         engine: usize,
