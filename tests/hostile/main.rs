@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cuts;
 mod dialler;
 mod keys;
 mod noise;

@@ -191,6 +191,8 @@ impl Config {
 pub struct Counts {
     /// SIP calls that are not over.
     pub phones: usize,
+    /// Everything that is held for SIP, ended calls and transactions included: 0 when all is quiet.
+    pub sip_held: usize,
     /// Browsers that are in a meeting, content shares included.
     pub browsers: usize,
     /// Meetings with somebody in them.

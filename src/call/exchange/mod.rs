@@ -186,6 +186,7 @@ impl Exchange {
     pub fn counts(&self) -> Counts {
         Counts {
             phones: self.phones.active(),
+            sip_held: self.phones.held(),
             browsers: self
                 .sessions
                 .values()

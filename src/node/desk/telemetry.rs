@@ -6,6 +6,7 @@ use media::engine::Ledger;
 /// Sets the gauges of what is going on.
 pub(super) fn publish_counts(counts: &Counts) {
     metrics::gauge!("campanile_phones").set(counts.phones as f64);
+    metrics::gauge!("campanile_sip_held").set(counts.sip_held as f64);
     metrics::gauge!("campanile_browsers").set(counts.browsers as f64);
     metrics::gauge!("campanile_meetings").set(counts.meetings as f64);
 }
