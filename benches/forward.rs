@@ -187,6 +187,8 @@ impl Meeting {
                 send: format(self.codec),
                 receive: vec![format(self.codec)],
                 telephone_events: Vec::new(),
+                redundancy: None,
+                comfort_noise: None,
             }),
             video_receive: receive,
             video_send: send,

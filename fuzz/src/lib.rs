@@ -9,13 +9,15 @@ mod rtp;
 mod sdp;
 mod signal;
 mod sip;
+mod sound;
 mod srtp;
 mod stun;
 
-pub use rtp::{rtcp, rtp, telephone_event};
+pub use rtp::{red, rtcp, rtp, telephone_event};
 pub use sdp::sdp;
 pub use signal::signal_frame;
 pub use sip::{sip_message, sip_stream, sip_uri};
+pub use sound::jitter_buffer;
 pub use srtp::srtp_unprotect;
 pub use stun::stun;
 
@@ -24,6 +26,8 @@ pub type Target = fn(&[u8]);
 
 /// Name and function of every target.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("jitter_buffer", jitter_buffer),
+    ("red", red),
     ("rtcp", rtcp),
     ("rtp", rtp),
     ("sdp", sdp),

@@ -1,8 +1,8 @@
-//! RTP packets, telephone events and RTCP compounds.
+//! RTP packets, telephone events, redundant audio and RTCP compounds.
 
 use wire::rtcp::{self, Packet, Writer};
 use wire::rtp::dtmf::EventPayload;
-use wire::rtp::{FixedHeader, MAX_EXTENSIONS, RtpMut, RtpView, demux_class};
+use wire::rtp::{FixedHeader, MAX_EXTENSIONS, Red, RtpMut, RtpView, demux_class, write_red};
 
 /// A packet: no panic; what is written with its fields reads the same; rewriting a field with its own value
 /// changes nothing.
@@ -55,6 +55,20 @@ pub fn telephone_event(data: &[u8]) {
     assert_eq!(bytes[1], data[1] & 0xbf);
     assert_eq!(EventPayload::parse(&bytes), Some(event));
     assert_eq!(event.digit().is_some(), event.event < 16);
+}
+
+/// A RED payload: blocks lie within it, and what is read is written the same.
+pub fn red(data: &[u8]) {
+    let Ok(red) = Red::parse(data) else {
+        return;
+    };
+    let copies: Vec<_> = red.copies().collect();
+    assert!(copies.len() <= Red::MOST_COPIES);
+    let mut out = vec![0; data.len()];
+    let primary = (red.payload_type(), red.primary());
+    let written = write_red(&mut out, copies.into_iter(), primary.0, primary.1);
+    assert_eq!(written, Ok(data.len()));
+    assert_eq!(out, data);
 }
 
 /// A compound: no panic, no more packets than there are words; what we can write reads the same.

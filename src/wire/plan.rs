@@ -374,6 +374,12 @@ pub struct AudioPlan {
     pub receive: Vec<AudioFormat>,
     /// Every telephone-event format that may arrive; the first with our sending clock is what we send with.
     pub telephone_events: Vec<TelephoneEvent>,
+    /// Payload type of RED (RFC 2198) in either direction, whose blocks are of the formats here; `None` where not
+    /// agreed.
+    pub redundancy: Option<u8>,
+    /// Payload type of comfort noise (RFC 3389) in either direction, 13 as a rule; `None` where not agreed: nothing
+    /// is left out for silence then.
+    pub comfort_noise: Option<u8>,
 }
 
 /// Video codecs that we forward.

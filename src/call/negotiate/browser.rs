@@ -7,7 +7,7 @@
 //!
 //! [`Offer::read`] takes what matters out of the text, [`Offer::answer`] writes the answer and the plan for media.
 //!
-//! As yet: Opus only (RED is not taken), H.264 constrained baseline and VP8, no retransmission (`nack`, RTX), no
+//! As yet: Opus only (alone or in RED), H.264 constrained baseline and VP8, no retransmission (`nack`, RTX), no
 //! bandwidth estimation (`transport-cc`, `abs-send-time`), and of simulcast layers exactly one.
 
 mod answer;

@@ -115,6 +115,8 @@ impl Agreement {
                 send: chosen.format,
                 receive: vec![chosen.format],
                 telephone_events: chosen.events.clone(),
+                redundancy: None,
+                comfort_noise: chosen.comfort_noise,
             },
             mux,
         );
@@ -184,6 +186,7 @@ impl Agreement {
             offered.protocol.clone(),
             &[chosen.format],
             &chosen.events,
+            chosen.comfort_noise,
             &self.rules,
         );
         media
@@ -216,6 +219,11 @@ impl Agreement {
             write::offered_protocol(self.srtp, self.rules.keying),
             &formats,
             &events,
+            // Its static type; a dynamic one would be another clock's.
+            formats
+                .iter()
+                .any(|format| format.codec.rtp_clock() == 8_000)
+                .then_some(13),
             &self.rules,
         );
         media.attributes.add_direction(Direction::SendRecv);
@@ -333,6 +341,9 @@ fn audio_of_answer(
         send,
         receive,
         telephone_events: choose::events_of(&answered, send.codec.rtp_clock()),
+        redundancy: None,
+        comfort_noise: choose::comfort_noise_of(&answered, send.codec)
+            .filter(|noise| offered.iter().any(|own| own.payload_type == *noise)),
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A lost stretch is filled by repeating the last pitch period of what was heard: one period for the
 //! first 10 ms, two and then three after that, so that it does not buzz; from 10 ms on it
-//! fades, and after 60 ms it is silent. Unlike the Appendix, no 3.75 ms of output are held back to smooth
+//! fades, and after 120 ms it is silent (the Appendix has 60; losses come in bursts, and half a word that fades is
+//! missed less than half a word that stops). Unlike the Appendix, no 3.75 ms of output are held back to smooth
 //! the first join: the step that remains there is measured and faded out as a correction instead.
 
 /// The history and the synthesis state of one decoder.
@@ -168,6 +169,6 @@ impl Concealer {
 /// Three of the longest periods and the quarter before them.
 const HISTORY_MS: usize = 49;
 /// From here on a gap is silent.
-const SILENT_AFTER_MS: usize = 60;
+const SILENT_AFTER_MS: usize = 120;
 /// How long the correction of the first join takes to vanish.
 const MEND_MS: usize = 3;

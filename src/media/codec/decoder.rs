@@ -130,7 +130,7 @@ impl Decoder {
     }
 
     /// Fills all of `out` with what the missing sound may have been like. G.711 and G.722 fade to
-    /// silence within 60 ms; Opus fades slower, by libopus' own rule.
+    /// silence within 120 ms; Opus fades slower, by libopus' own rule.
     ///
     /// # Errors
     /// [`CodecError::FrameLength`] when Opus is asked for anything but a multiple of 2.5 ms.

@@ -1,9 +1,10 @@
 //! Audio codecs at their own rates, and resampling between those and the mixer's.
 //!
 //! Everything here is built once per leg and then works without allocating: [`Decoder`] (with
-//! concealment and Opus in-band FEC), [`Encoder`], [`Resampler`], and [`Packer`], which turns the
+//! concealment and Opus in-band FEC), [`Encoder`], [`Resampler`], [`Comfort`] noise, and [`Packer`], which turns the
 //! mixer's 20 ms frames into packets of the agreed length.
 
+mod comfort;
 mod conceal;
 mod decoder;
 mod encoder;
@@ -13,6 +14,7 @@ mod resample;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use comfort::{Comfort, Description};
 pub use decoder::{Decoder, opus_has_fec};
 pub use encoder::{Encoder, Encoding, OPUS_BITRATE};
 pub use packer::{Packer, Packets};

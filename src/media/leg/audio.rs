@@ -1,5 +1,8 @@
 //! The audio of a leg: what it says on its way to the mixer, what it hears on its way out.
 
+mod incoming;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,11 +14,13 @@ use wire::rtp::RtpView;
 use crate::codec::{CodecError, Encoding, FRAME};
 use crate::measure::Reported;
 use crate::measure::ledger::{Consumed, Dropped};
-use crate::mix::{Clip, ClipState, Listener, SharedEncoders};
-use crate::receive::{KeyReader, NotAccepted, Reception};
+use crate::mix::{Clip, ClipState, Listener, SharedEncoders, level_of};
+use crate::receive::{KeyReader, NotAccepted, Reception, ToneReader};
 use crate::send::digits::DigitSender;
+use crate::send::redundancy::Redundancy;
+use crate::send::silence::{SilenceSender, Spoken};
 use crate::send::stream::{OutgoingStream, first_sequence};
-use crate::smooth::{Arrived, PlayOut, Put};
+use crate::smooth::{Arrived, Fate, PlayOut};
 
 /// One leg's audio section.
 pub(crate) struct Audio {
@@ -28,6 +33,14 @@ pub(crate) struct Audio {
     /// The codec received last.
     pub(super) codec: Option<AudioCodec>,
     keys: KeyReader,
+    /// Where keys can only come as tones.
+    tones: Option<Box<ToneReader>>,
+    /// Keys pressed and not told yet.
+    pressed: VecDeque<char>,
+    /// Where RED was agreed.
+    redundancy: Option<Box<Redundancy>>,
+    /// Where comfort noise was agreed.
+    silence: Option<SilenceSender>,
     listener: Option<Listener>,
     clip: Clip,
     prompt: Option<Prompt>,
@@ -40,15 +53,15 @@ pub(crate) struct Audio {
 pub(crate) enum Taken {
     /// Sound.
     Audio,
-    /// A telephone event; `Some` if it told a new press.
-    Event(Option<char>),
+    /// A telephone event.
+    Event,
 }
 
 impl From<Taken> for Consumed {
     fn from(taken: Taken) -> Self {
         match taken {
             Taken::Audio => Self::Audio,
-            Taken::Event(_) => Self::Digit,
+            Taken::Event => Self::Digit,
         }
     }
 }
@@ -75,6 +88,10 @@ impl Audio {
             digits: DigitSender::default(),
             codec: None,
             keys: KeyReader::default(),
+            tones: wants_tones(&plan).then(Box::default),
+            pressed: VecDeque::with_capacity(MOST_PRESSED),
+            redundancy: plan.redundancy.map(|own| Box::new(Redundancy::new(own))),
+            silence: plan.comfort_noise.map(|_| SilenceSender::new()),
             listener: Some(Listener::new(Encoding::of(&plan.send), encoders)?),
             clip: Clip::new(),
             prompt: None,
@@ -103,6 +120,15 @@ impl Audio {
             self.stream.set_clock(clock);
             self.reported.set_clock(clock);
             self.stream.begin_talkspurt();
+        }
+        if wants_tones(&plan) != self.tones.is_some() {
+            self.tones = wants_tones(&plan).then(Box::default);
+        }
+        if plan.redundancy != self.plan.redundancy {
+            self.redundancy = plan.redundancy.map(|own| Box::new(Redundancy::new(own)));
+        }
+        if plan.comfort_noise.is_some() != self.silence.is_some() {
+            self.silence = plan.comfort_noise.map(|_| SilenceSender::new());
         }
         if plan.direction.sends() && !self.plan.direction.sends() {
             self.stream.begin_talkspurt();
@@ -140,7 +166,10 @@ impl Audio {
 
     /// Whether a payload type belongs to this section.
     pub(crate) fn takes(&self, payload_type: u8) -> bool {
-        self.format(payload_type).is_some() || self.event_format(payload_type).is_some()
+        self.format(payload_type).is_some()
+            || self.event_format(payload_type).is_some()
+            || self.plan.redundancy == Some(payload_type)
+            || self.plan.comfort_noise == Some(payload_type)
     }
 
     /// Takes an authentic packet whose payload type is one of ours.
@@ -150,7 +179,6 @@ impl Audio {
         packet: &RtpView<'_>,
         level: Option<u8>,
     ) -> Result<Taken, Dropped> {
-        let payload_type = packet.payload_type();
         let arrival = self
             .reception
             .packet(packet.ssrc(), packet.sequence())
@@ -165,44 +193,30 @@ impl Audio {
         if !self.plan.direction.receives() {
             return Err(Dropped::NotReceiving);
         }
-        let Some(format) = self.format(payload_type) else {
-            self.playout.pass(arrival.sequence);
-            let key = self
-                .keys
-                .packet(now, packet.marker(), packet.timestamp(), packet.payload());
-            return Ok(Taken::Event(key));
+        let arrived = Arrived {
+            sequence: arrival.sequence,
+            timestamp: packet.timestamp(),
+            payload_type: packet.payload_type(),
+            marker: packet.marker(),
+            level,
+            payload: packet.payload(),
         };
-        let codec = format.codec;
-        self.codec = Some(codec);
-        if packet.payload().is_empty() {
-            self.playout.pass(arrival.sequence);
-            return Err(Dropped::Empty);
+        if self.plan.redundancy == Some(arrived.payload_type) {
+            self.receive_redundant(now, &arrived)
+        } else {
+            self.receive_one(now, &arrived)
         }
-        self.reception
-            .media_time(now, packet.timestamp(), codec.rtp_clock());
-        let put = self.playout.put(
-            now,
-            &Arrived {
-                sequence: arrival.sequence,
-                timestamp: packet.timestamp(),
-                payload_type,
-                marker: packet.marker(),
-                level,
-                payload: packet.payload(),
-            },
-        );
-        match put {
-            Put::Kept => Ok(Taken::Audio),
-            Put::Duplicate => Err(Dropped::Duplicate),
-            Put::UnknownType => Err(Dropped::UnknownPayloadType),
-            Put::Late | Put::Malformed => {
-                self.reception.too_late(arrival.sequence);
-                Err(if put == Put::Late {
-                    Dropped::Late
-                } else {
-                    Dropped::Malformed
-                })
-            }
+    }
+
+    /// A key that was pressed, by event or by tone.
+    pub(crate) fn poll_key(&mut self) -> Option<char> {
+        self.pressed.pop_front()
+    }
+
+    /// The other side reported what share of our packets it lost, in 1/256.
+    pub(crate) fn loss_reported(&mut self, fraction_lost: u8) {
+        if let Some(redundancy) = &mut self.redundancy {
+            redundancy.reported(fraction_lost);
         }
     }
 
@@ -214,11 +228,31 @@ impl Audio {
     /// Plays 20 ms of what the leg says.
     pub(crate) fn play_out(&mut self, now: Instant, frame: &mut [i16; FRAME]) {
         self.playout.tick(now, frame);
+        self.settle();
+        if let Some(tones) = &mut self.tones
+            && let Some(key) = tones.hear(frame)
+        {
+            press(&mut self.pressed, key);
+        }
     }
 
     /// Lets 20 ms of what the leg says go by unheard.
     pub(crate) fn pass_over(&mut self, now: Instant) {
+        if self.tones.is_some() {
+            // Nobody listens, but a key may be pressed.
+            return self.play_out(now, &mut [0; FRAME]);
+        }
         self.playout.skip(now);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(fate) = self.playout.poll_fate() {
+            match fate {
+                Fate::Recovered(sequence) => self.reception.recovered(sequence),
+                Fate::Dropped(sequence) => self.reception.too_late(sequence),
+            }
+        }
     }
 
     /// Starts a prompt.
@@ -286,18 +320,48 @@ impl Audio {
         let Ok(packets) = listener.packets(&self.heard, encoders) else {
             return;
         };
+        if let Some(silence) = &mut self.silence {
+            silence.tick(level_of(&self.heard[..]));
+        }
         for (payload, ticks) in packets {
+            let spoken = match &mut self.silence {
+                Some(silence) if !event_runs => silence.packet(),
+                _ => Spoken::Sound { first: false },
+            };
             if event_runs {
                 self.stream.begin_talkspurt();
+                if let Some(redundancy) = &mut self.redundancy {
+                    redundancy.forget();
+                }
             } else if may_send {
+                let timestamp = self.stream.timestamp();
                 let payload_type = self.plan.send.payload_type;
-                send(
-                    &mut self.stream,
-                    Outgoing::Audio {
-                        payload_type,
-                        payload,
-                    },
-                );
+                match (spoken, self.plan.comfort_noise) {
+                    (Spoken::Nothing, _) => {}
+                    (Spoken::Description(noise), Some(payload_type)) => {
+                        let payload = &noise;
+                        let outgoing = Outgoing::Audio {
+                            payload_type,
+                            payload,
+                        };
+                        send(&mut self.stream, outgoing);
+                    }
+                    (Spoken::Sound { .. } | Spoken::Description(_), _) => {
+                        if spoken == (Spoken::Sound { first: true }) {
+                            self.stream.begin_talkspurt();
+                        }
+                        let red = self.redundancy.as_mut().and_then(|redundancy| {
+                            let own = redundancy.payload_type();
+                            Some((own, redundancy.wrap(payload_type, timestamp, payload)?))
+                        });
+                        let (payload_type, payload) = red.unwrap_or((payload_type, payload));
+                        let outgoing = Outgoing::Audio {
+                            payload_type,
+                            payload,
+                        };
+                        send(&mut self.stream, outgoing);
+                    }
+                }
             }
             self.stream.advance(now, ticks);
         }
@@ -337,6 +401,20 @@ impl Audio {
     }
 }
 
+/// Whether keys can only come as tones: nothing else was agreed, and the codec carries tones as they are.
+fn wants_tones(plan: &AudioPlan) -> bool {
+    plan.telephone_events.is_empty() && plan.send.codec != AudioCodec::Opus
+}
+
+fn press(pressed: &mut VecDeque<char>, key: char) {
+    // Nobody presses that many within a tick: more are an attack.
+    if pressed.len() < MOST_PRESSED {
+        pressed.push_back(key);
+    }
+}
+
+/// Keys that may wait to be told.
+const MOST_PRESSED: usize = 32;
 /// A packet that a tick completed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outgoing<'a> {

@@ -152,12 +152,8 @@ impl Leg {
             .map(|level| level.level);
         let audio = self.audio.as_mut().ok_or(Dropped::UnknownPayloadType)?;
         let taken = audio.receive(now, &packet, level)?;
-        if let Taken::Event(Some(digit)) = taken {
-            let event = MediaEvent::Digit {
-                leg: self.id,
-                digit,
-            };
-            around.events.push_back(Event::Media(event));
+        if taken == Taken::Event {
+            self.tell_keys(around);
         }
         Ok(Received::Here(taken.into()))
     }
@@ -241,6 +237,7 @@ impl Leg {
                 && report.ssrc == self.ssrc
             {
                 audio.reported.report(middle, report);
+                audio.loss_reported(report.fraction_lost);
             }
             for video in &mut self.video_out {
                 if report.ssrc == video.plan.ssrc {

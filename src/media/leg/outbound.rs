@@ -26,6 +26,18 @@ impl Leg {
             let event = MediaEvent::PromptEnded { leg, prompt };
             around.events.push_back(Event::Media(event));
         }
+        self.tell_keys(around);
+    }
+
+    /// Tells the keys that were pressed since the last time.
+    pub(super) fn tell_keys(&mut self, around: &mut Surroundings) {
+        let leg = self.id;
+        if let Some(audio) = &mut self.audio {
+            while let Some(digit) = audio.poll_key() {
+                let event = MediaEvent::Digit { leg, digit };
+                around.events.push_back(Event::Media(event));
+            }
+        }
     }
 
     /// Second half: sends what the tick completed.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limit::bend;
 use crate::codec::FRAME;
 
 /// Plays one sound file of 48 kHz mono samples over a mix, which steps back meanwhile.
@@ -9,6 +10,8 @@ use crate::codec::FRAME;
 pub struct Clip {
     samples: Option<Arc<[i16]>>,
     position: usize,
+    /// What was stopped or replaced since the last tick, and where: it fades out.
+    stopped: Option<(Arc<[i16]>, usize)>,
     /// Gain of the mix beneath at the end of the last frame, less 1: 0 is full.
     ducked: f32,
 }
@@ -33,13 +36,18 @@ impl Clip {
 
     /// Starts a prompt, in place of the one that plays.
     pub fn play(&mut self, samples: Arc<[i16]>) {
+        self.stop();
         self.samples = Some(samples);
         self.position = 0;
     }
 
-    /// Stops the prompt, if one plays.
+    /// Stops the prompt, if one plays: it fades out within 10 ms.
     pub fn stop(&mut self) {
-        self.samples = None;
+        if let Some(samples) = self.samples.take()
+            && self.position > 0
+        {
+            self.stopped = Some((samples, self.position));
+        }
     }
 
     /// Whether a prompt plays.
@@ -50,7 +58,8 @@ impl Clip {
 
     /// Writes the tick's frame to `out`: `mix`, ducked by 12 dB under the prompt. Ducking and its end take 20 ms.
     pub fn tick(&mut self, mix: &[i16; FRAME], out: &mut [i16; FRAME]) -> ClipState {
-        if self.samples.is_none() && self.ducked == 0.0 {
+        let stopped = self.stopped.take();
+        if self.samples.is_none() && stopped.is_none() && self.ducked == 0.0 {
             out.copy_from_slice(mix);
             return ClipState::Idle;
         }
@@ -62,12 +71,18 @@ impl Clip {
             .and_then(|samples| samples.get(self.position..))
             .unwrap_or(&[]);
         let played = sound.len().min(FRAME);
+        let leaving = stopped
+            .as_ref()
+            .and_then(|(samples, position)| samples.get(*position..))
+            .unwrap_or(&[]);
         let mut gain = 1.0 + self.ducked;
         for (i, (slot, &beneath)) in out.iter_mut().zip(mix).enumerate() {
             gain += step;
             let over = sound.get(i).copied().unwrap_or(0);
-            // The mix is at -12 dB under a prompt, so only a full-scale prompt can reach saturation.
-            *slot = (f32::from(beneath) * gain + f32::from(over)) as i16;
+            let left = leaving.get(i).copied().unwrap_or(0);
+            let fading = (1.0 - i as f32 / FADE_OUT as f32).max(0.0);
+            let sum = f32::from(beneath) * gain + f32::from(over) + f32::from(left) * fading;
+            *slot = bend(sum);
         }
         self.ducked = wanted;
         self.position += played;
@@ -79,5 +94,7 @@ impl Clip {
     }
 }
 
+/// 10 ms.
+const FADE_OUT: usize = 480;
 /// Gain of a ducked mix, less 1: -12 dB.
 const DUCKED: f32 = 0.251 - 1.0;

@@ -57,7 +57,7 @@ impl Limiter {
 }
 
 /// Passes what is below the threshold; above, approaches full scale without ever reaching it.
-fn bend(x: f32) -> i16 {
+pub(super) fn bend(x: f32) -> i16 {
     let size = x.abs();
     if size <= THRESHOLD {
         return x.round_ties_even() as i16;

@@ -5,7 +5,8 @@
 //! 1. [`Mixer::begin`] with the tick's candidates chosen by the levels that packets announce
 //!    ([`Mixer::announce`], RFC 6464). Only legs for which [`Mixer::wants`] holds are decoded, straight into
 //!    [`Mixer::frame_mut`]; the others' play-out is skipped.
-//! 2. [`Mixer::mix`] measures what was decoded, chooses who is heard, and sums.
+//! 2. [`Mixer::mix`] measures what was decoded, chooses who is heard, and sums. Whoever would hear nobody hears a little
+//!    noise instead: a line that is dead silent sounds broken.
 //! 3. [`Mixer::hears`] is what a party shall hear: the shared mix, or for whoever
 //!    is in it ([`Mixer::is_heard`]) the mix without its own voice.
 //! 4. [`SharedEncoders`] encode the shared mix once per encoding; a [`Listener`] picks its packets from
@@ -23,7 +24,7 @@ pub use clip::{Clip, ClipState};
 pub use level::{SILENT, level_of};
 pub use shared::{GroupId, Listener, SharedEncoders};
 
-use crate::codec::FRAME;
+use crate::codec::{Comfort, Description, FRAME};
 use choose::Choice;
 use limit::Limiter;
 
@@ -40,6 +41,11 @@ pub struct Mixer {
     scratch: Box<[i32; FRAME]>,
     shared: Box<[i16; FRAME]>,
     limiter: Limiter,
+    noise: Comfort,
+    /// The noise of this tick, the same for all.
+    noise_frame: Box<[f32; FRAME]>,
+    /// Share of the noise in the shared mix at the end of the last tick.
+    noise_gain: f32,
     tick: u64,
 }
 
@@ -58,6 +64,8 @@ struct Party {
     level: u8,
     /// Share of this party in the mix at the end of the last tick.
     gain: f32,
+    /// Share of the noise in what it hears alone.
+    noise_gain: f32,
     heard: bool,
 }
 
@@ -65,6 +73,8 @@ impl Mixer {
     /// A mixer in which at most `loudest` parties are heard at a time (at least one).
     #[must_use]
     pub fn new(loudest: usize) -> Self {
+        let mut noise = Comfort::new();
+        noise.describe(Description::white(COMFORT_LEVEL));
         Self {
             parties: Vec::new(),
             choice: Choice::new(loudest.max(1)),
@@ -72,6 +82,9 @@ impl Mixer {
             scratch: Box::new([0; FRAME]),
             shared: Box::new([0; FRAME]),
             limiter: Limiter::new(),
+            noise,
+            noise_frame: Box::new([0.0; FRAME]),
+            noise_gain: 0.0,
             tick: 0,
         }
     }
@@ -88,6 +101,7 @@ impl Mixer {
             fed: false,
             level: SILENT,
             gain: 0.0,
+            noise_gain: 0.0,
             heard: false,
         }));
         let free = self.parties.iter().position(Option::is_none);
@@ -191,6 +205,9 @@ impl Mixer {
             scratch,
             shared,
             limiter,
+            noise,
+            noise_frame,
+            noise_gain,
             tick,
         } = self;
         *tick += 1;
@@ -219,8 +236,9 @@ impl Mixer {
             party.heard = present && (party.gain > 0.0 || target > 0.0);
             if party.heard {
                 if !was_heard {
-                    // From here on its mix is limited apart; it starts where the shared one stands.
+                    // From here on its mix is made apart; it starts where the shared one stands.
                     party.limiter = limiter.clone();
+                    party.noise_gain = *noise_gain;
                 }
                 fade(&mut party.frame, party.gain, target);
                 for (total, &sample) in sum.iter_mut().zip(party.frame.iter()) {
@@ -229,14 +247,20 @@ impl Mixer {
             }
             party.gain = if party.heard { target } else { 0.0 };
         }
-        limiter.apply(sum, shared);
+        let heard = parties.iter().flatten().filter(|party| party.heard).count();
+        if heard <= 1 || *noise_gain > 0.0 {
+            noise_frame.fill_with(|| noise.sample());
+        }
         for party in parties.iter_mut().flatten().filter(|party| party.heard) {
             for ((rest, &total), &own) in scratch.iter_mut().zip(sum.iter()).zip(party.frame.iter())
             {
                 *rest = total - i32::from(own);
             }
+            party.noise_gain = add_noise(scratch, noise_frame, party.noise_gain, heard == 1);
             party.limiter.apply(scratch, &mut party.own);
         }
+        *noise_gain = add_noise(sum, noise_frame, *noise_gain, heard == 0);
+        limiter.apply(sum, shared);
     }
 
     /// The mix of everybody who is heard: what all others hear.
@@ -300,5 +324,27 @@ fn fade(frame: &mut [i16; FRAME], from: f32, to: f32) {
     }
 }
 
+/// Lays noise under a sum, brought in slowly or out within the tick; returns its share at the end.
+fn add_noise(sum: &mut [i32; FRAME], noise: &[f32; FRAME], from: f32, wanted: bool) -> f32 {
+    let to = if wanted {
+        (from + NOISE_IN).min(1.0)
+    } else {
+        0.0
+    };
+    if from > 0.0 || to > 0.0 {
+        let step = (to - from) / FRAME as f32;
+        let mut gain = from;
+        for (total, &sample) in sum.iter_mut().zip(noise) {
+            gain += step;
+            *total += (sample * gain) as i32;
+        }
+    }
+    to
+}
+
+/// Level of the noise where nobody speaks, in dB below overload: about that of a quiet room, and below what counts as speech.
+const COMFORT_LEVEL: u8 = 68;
+/// What the noise gains in a tick: it is there after 200 ms.
+const NOISE_IN: f32 = 0.1;
 /// 5 ms.
 const FADE_IN: usize = 240;

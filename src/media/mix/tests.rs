@@ -214,7 +214,8 @@ fn a_muted_party_fades_out_once_and_is_never_decoded_again() {
             assert_eq!(mixer.level(talker), SILENT);
         }
     }
-    assert!(heard[11 * FRAME..].iter().all(|&s| s == 0));
+    // Nothing but the noise of a line on which nobody speaks.
+    assert!(level_of(&heard[11 * FRAME..]) >= 66);
     // 400 Hz at 10000 moves by 524.
     assert!(steepest(&heard) < 560, "{}", steepest(&heard));
 }

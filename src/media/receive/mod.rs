@@ -6,12 +6,14 @@
 mod jitter;
 mod keys;
 mod source;
+mod tones;
 
 use std::time::{Duration, Instant};
 
 pub use jitter::Jitter;
-pub use keys::KeyReader;
+pub use keys::{EventPacket, KeyReader};
 use source::Source;
+pub use tones::ToneReader;
 
 /// The reception of one stream: which source it has, and what became of its packets.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +56,7 @@ pub enum NotAccepted {
 pub struct Loss {
     /// Packets that should have come.
     pub expected: u64,
-    /// Packets that did not come, or too late to be played.
+    /// Packets that did not come, or too late to be played, and that no copy stood in for.
     pub lost: u64,
     /// Runs of consecutive lost packets.
     pub bursts: u64,
@@ -111,6 +113,13 @@ impl Reception {
     pub fn too_late(&mut self, sequence: u64) {
         if let Some(source) = &mut self.source {
             source.too_late(sequence);
+        }
+    }
+
+    /// Takes note that a packet which did not come, or not yet, was replaced by a copy of it in good time.
+    pub fn recovered(&mut self, sequence: u64) {
+        if let Some(source) = &mut self.source {
+            source.recovered(sequence);
         }
     }
 
@@ -281,6 +290,22 @@ mod tests {
             }
         );
         assert_eq!(reception.take_loss(true), Loss::default());
+    }
+
+    #[test]
+    fn a_recovered_packet_is_lost_on_the_way_but_not_after_the_jitter_buffer() {
+        let mut reception = Reception::default();
+        for sequence in (0..100_u16).filter(|n| !(20..24).contains(n)) {
+            let arrival = reception.packet(1, sequence).unwrap();
+            if sequence == 24 {
+                for back in 1..=3 {
+                    reception.recovered(arrival.sequence - back);
+                }
+            }
+        }
+        assert_eq!(reception.lost(), Some(4));
+        let loss = reception.take_loss(true);
+        assert_eq!((loss.expected, loss.lost, loss.bursts), (100, 1, 1));
     }
 
     #[test]

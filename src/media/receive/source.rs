@@ -119,6 +119,12 @@ impl Source {
         }
     }
 
+    pub(super) fn recovered(&mut self, number: u64) {
+        if number >= self.unsettled && number <= self.highest {
+            self.useful.set(number, true);
+        }
+    }
+
     pub(super) fn ssrc(&self) -> u32 {
         self.ssrc
     }

@@ -91,7 +91,7 @@ pub const MOST_WAITING: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receive::KeyReader;
+    use crate::receive::{EventPacket, KeyReader};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -129,7 +129,13 @@ mod tests {
         for tick in 0..100_u32 {
             let now = start + Duration::from_millis(20) * tick;
             if let Some(packet) = sender.tick(tick * 960, 48_000) {
-                told.extend(reader.packet(now, packet.marker, packet.timestamp, &packet.payload));
+                let packet = EventPacket {
+                    sequence: u64::from(tick),
+                    marker: packet.marker,
+                    timestamp: packet.timestamp,
+                    payload: &packet.payload,
+                };
+                reader.packet(now, &packet, |key| told.push(key));
             }
         }
         assert_eq!(told, "1122#A");

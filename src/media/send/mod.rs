@@ -1,6 +1,8 @@
-//! What leaves: the outbox, outgoing streams, digits, the timing of reports. A pacer will stand before the outbox.
+//! What leaves: the outbox, outgoing streams, digits, copies against loss, silence, the timing of reports. A pacer will stand before the outbox.
 
 pub mod digits;
 pub mod outbox;
+pub mod redundancy;
 pub mod reports;
+pub mod silence;
 pub mod stream;

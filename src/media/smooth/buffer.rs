@@ -98,6 +98,11 @@ impl JitterBuffer {
         self.seen.mark(sequence)
     }
 
+    /// Whether a sequence number arrived.
+    pub(crate) fn has(&self, sequence: u64) -> bool {
+        self.seen.has(sequence)
+    }
+
     /// How many sequence numbers strictly between two did not arrive.
     pub(crate) fn missing_between(&self, after: u64, before: u64) -> u64 {
         self.seen.missing_between(after, before)
@@ -219,17 +224,18 @@ impl Seen {
         fresh
     }
 
+    fn has(&self, sequence: u64) -> bool {
+        self.newest
+            .checked_sub(sequence)
+            .is_some_and(|behind| behind < 128 && self.bits >> behind & 1 == 1)
+    }
+
     fn missing_between(&self, after: u64, before: u64) -> u64 {
         let Some(between) = before.checked_sub(after + 1) else {
             return 0;
         };
         let arrived = (1..=between.min(128))
-            .filter(|back| {
-                let sequence = before - back;
-                self.newest
-                    .checked_sub(sequence)
-                    .is_some_and(|behind| behind < 128 && self.bits >> behind & 1 == 1)
-            })
+            .filter(|back| self.has(before - back))
             .count() as u64;
         between - arrived
     }

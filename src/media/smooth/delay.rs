@@ -2,7 +2,8 @@
 //!
 //! The lag of a packet is how much later it came than the fastest of the last seconds would have. The
 //! buffer aims at the lag that 97 % of packets stay below, plus a margin; a packet that comes later than the aim
-//! raises it at once, and the raise wears off slowly.
+//! raises it at once, and the raise wears off slowly. When for a while every packet has come later than the buffer could
+//! ever wait, the line has moved (a sender that stood still, a longer way): the fastest is then looked for anew.
 
 use super::{MAX_DELAY_MS, MIN_DELAY_MS, PER_MS};
 
@@ -21,6 +22,8 @@ pub(crate) struct DelayEstimate {
     /// Aim because in-band FEC needs the next packet, and until when.
     fec_aim: i64,
     fec_until: i64,
+    /// The first of the packets that all came too late to wait for, and the least transit among them.
+    moved: Option<(i64, i64)>,
     aim: i64,
 }
 
@@ -35,6 +38,7 @@ impl DelayEstimate {
             worn_at: 0,
             fec_aim: 0,
             fec_until: 0,
+            moved: None,
             aim: FIRST_AIM,
         }
     }
@@ -48,6 +52,7 @@ impl DelayEstimate {
             self.stretch_began = arrival;
         }
         self.least = self.least.map(|least| least.min(transit));
+        self.follow_the_line(arrival, transit);
         let lag = transit - self.base();
 
         for bin in &mut self.bins {
@@ -89,6 +94,22 @@ impl DelayEstimate {
         }
     }
 
+    fn follow_the_line(&mut self, arrival: i64, transit: i64) {
+        if transit - self.base() <= MAX {
+            self.moved = None;
+            return;
+        }
+        let (since, least) = self.moved.unwrap_or((arrival, transit));
+        let least = least.min(transit);
+        self.moved = Some((since, least));
+        if arrival - since >= MOVED_AFTER {
+            self.least = Some(least);
+            self.least_before = None;
+            self.stretch_began = arrival;
+            self.moved = None;
+        }
+    }
+
     fn wear(&mut self, now: i64) {
         // 10 ms per second.
         let elapsed = (now - self.worn_at).max(0);
@@ -121,6 +142,8 @@ const FIRST_AIM: i64 = 40 * PER_MS;
 const MARGIN: i64 = 10 * PER_MS;
 const BIN: i64 = 2 * PER_MS;
 const BINS: usize = 128;
+/// Late for so long, it is not late: a burst after a standstill is over sooner.
+const MOVED_AFTER: i64 = 300 * PER_MS;
 /// Forgets half within 7 s of 20 ms packets.
 const KEEP: f32 = 0.998;
 const QUANTILE: f32 = 0.97;

@@ -13,7 +13,7 @@ mod tests;
 mod timeline;
 
 pub use buffer::{Arrived, JitterBuffer, Put};
-pub use playout::{Counters, PlayOut, Played};
+pub use playout::{Counters, Fate, PlayOut, Played};
 
 /// The least delay of the buffer in milliseconds.
 pub const MIN_DELAY_MS: u32 = 20;

@@ -67,6 +67,11 @@ impl SampleQueue {
         self.end = 0;
     }
 
+    /// The last `count` samples.
+    pub(crate) fn newest(&self, count: usize) -> &[i16] {
+        &self.samples[self.end.saturating_sub(count).max(self.start)..self.end]
+    }
+
     pub(crate) fn front(&self, count: usize) -> &[i16] {
         &self.samples[self.start..(self.start + count).min(self.end)]
     }
@@ -95,7 +100,9 @@ impl SampleQueue {
         let Some(lag) = self.period(quiet) else {
             return 0;
         };
-        if self.extend(lag).len() < lag {
+        let room = self.extend(lag).len();
+        if room < lag {
+            self.retract(room);
             return 0;
         }
         let (start, end) = (self.start, self.end);

@@ -1,11 +1,18 @@
 //! Play-out under scripted networks, in virtual time.
 
+mod comfort;
+mod impairment;
+mod liveness;
+mod network;
+mod skew;
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use wire::plan::{AudioCodec, AudioFormat};
+use wire::rtp::Red;
 
 use super::*;
 use crate::codec::tests::{amplitude_at, rms, steepest, tone, voice};
@@ -117,17 +124,7 @@ fn play(mut packets: Vec<Packet>, more: f64) -> Heard {
     let mut now = 7.0;
     while now < end {
         while let Some(p) = coming.next_if(|p| p.arrives <= now) {
-            heard.playout.put(
-                at(p.arrives),
-                &Arrived {
-                    sequence: p.sequence,
-                    timestamp: p.timestamp,
-                    payload_type: p.payload_type,
-                    marker: false,
-                    level: None,
-                    payload: &p.payload,
-                },
-            );
+            arrive(&mut heard.playout, at(p.arrives), p);
         }
         let mut frame = [0; FRAME];
         heard.played.push(heard.playout.tick(at(now), &mut frame));
@@ -137,6 +134,43 @@ fn play(mut packets: Vec<Packet>, more: f64) -> Heard {
     }
     heard.counters = heard.playout.counters();
     heard
+}
+
+/// Payload types of RED and of comfort noise.
+const RED: u8 = 127;
+const NOISE: u8 = 13;
+
+/// As a leg does it.
+fn arrive(playout: &mut PlayOut, now: Instant, packet: &Packet) {
+    let arrived = Arrived {
+        sequence: packet.sequence,
+        timestamp: packet.timestamp,
+        payload_type: packet.payload_type,
+        marker: false,
+        level: None,
+        payload: &packet.payload,
+    };
+    match packet.payload_type {
+        RED => {
+            let red = Red::parse(&packet.payload).unwrap();
+            let primary = Arrived {
+                payload_type: red.payload_type(),
+                payload: red.primary(),
+                ..arrived
+            };
+            playout.put(now, &primary);
+            for copy in red.copies() {
+                let offset = u32::from(copy.offset);
+                playout.put_copy(now, &primary, copy.payload_type, offset, copy.payload);
+            }
+        }
+        NOISE => {
+            playout.put_comfort(now, &arrived);
+        }
+        _ => {
+            playout.put(now, &arrived);
+        }
+    }
 }
 
 #[test]

@@ -17,8 +17,8 @@ impl EventPayload {
     /// Octets of one report.
     pub const LEN: usize = 4;
 
-    /// Reads the first report of a payload; `None` when it is too short. Further reports, which
-    /// RFC 4733 §2.5.1.5 allows, describe earlier events and are not needed.
+    /// Reads the first report of a payload; `None` when it is too short. Further ones, which RFC 4733 §2.5.1.5
+    /// allows, follow in time and in the payload, each [`EventPayload::LEN`] octets on.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let [event, flags, d0, d1] = *payload.first_chunk::<4>()?;

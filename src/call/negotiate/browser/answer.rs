@@ -159,7 +159,11 @@ impl<'a> Writer<'a> {
     }
 
     fn audio(&mut self, section: &Section) {
-        let Kind::Audio { opus: Some(opus) } = &section.kind else {
+        let Kind::Audio {
+            opus: Some(opus),
+            red,
+        } = &section.kind
+        else {
             return self.rejected(section);
         };
         if !is_kept(section) {
@@ -171,12 +175,23 @@ impl<'a> Writer<'a> {
             self.terms.hears_them,
         );
         let pt = opus.payload_type;
-        self.media_line(section, "audio", &[pt]);
+        let types = match red {
+            // Its own order: what stands first is what it sends.
+            Some(red) if red.preferred => vec![red.payload_type, pt],
+            Some(red) => vec![pt, red.payload_type],
+            None => vec![pt],
+        };
+        self.media_line(section, "audio", &types);
         self.common(section, direction);
         self.line(format_args!("a=rtpmap:{pt} opus/48000/2"));
         self.line(format_args!(
             "a=fmtp:{pt} minptime=10;useinbandfec=1;maxaveragebitrate={OPUS_BITRATE}"
         ));
+        if let Some(red) = red {
+            let red = red.payload_type;
+            self.line(format_args!("a=rtpmap:{red} red/48000/2"));
+            self.line(format_args!("a=fmtp:{red} {pt}/{pt}"));
+        }
         if let Some(id) = section.extensions.audio_level {
             self.line(format_args!(
                 "a=extmap:{id} urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -199,6 +214,8 @@ impl<'a> Writer<'a> {
             send: format,
             receive: vec![format],
             telephone_events: Vec::new(),
+            redundancy: red.map(|red| red.payload_type),
+            comfort_noise: None,
         });
     }
 
@@ -407,7 +424,7 @@ impl<'a> Writer<'a> {
 fn is_kept(section: &Section) -> bool {
     !section.stopped
         && match &section.kind {
-            Kind::Audio { opus } => opus.is_some(),
+            Kind::Audio { opus, .. } => opus.is_some(),
             Kind::Video { formats, .. } => !formats.is_empty(),
             Kind::Other => false,
         }

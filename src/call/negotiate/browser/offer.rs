@@ -39,7 +39,10 @@ pub struct Section {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Kind {
     /// The audio section.
-    Audio { opus: Option<OfferedOpus> },
+    Audio {
+        opus: Option<OfferedOpus>,
+        red: Option<OfferedRed>,
+    },
     /// A video section.
     Video {
         /// What we take, in the browser's order.
@@ -58,6 +61,14 @@ pub(super) struct OfferedOpus {
     pub(super) ptime_ms: Option<u8>,
     pub(super) max_bitrate: Option<u32>,
     pub(super) inband_fec: bool,
+}
+
+/// RED with Opus in its blocks (RFC 2198).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct OfferedRed {
+    pub(super) payload_type: u8,
+    /// It stands before Opus: the browser would rather send it.
+    pub(super) preferred: bool,
 }
 
 /// One video payload type that we take.
@@ -133,7 +144,7 @@ impl Offer {
             .iter()
             .find(|section| matches!(section.kind, Kind::Audio { .. }) && !section.stopped)
             .ok_or(OfferError::NoAudio)?;
-        if matches!(audio.kind, Kind::Audio { opus: None }) {
+        if matches!(audio.kind, Kind::Audio { opus: None, .. }) {
             return Err(OfferError::NoOpus);
         }
         Ok(Self {
@@ -221,7 +232,11 @@ impl Section {
         let kind = match media.kind {
             MediaKind::Audio if !*has_audio => {
                 *has_audio = true;
-                Kind::Audio { opus: opus(media) }
+                let opus = opus(media);
+                Kind::Audio {
+                    red: opus.as_ref().and_then(|opus| red(media, opus)),
+                    opus,
+                }
             }
             MediaKind::Video => video(media),
             _ => Kind::Other,
@@ -264,6 +279,25 @@ fn opus(media: &Media) -> Option<OfferedOpus> {
             .and_then(|bps| bps.parse().ok())
             .filter(|bps| (6_000..=510_000).contains(bps)),
         inband_fec: parameter("useinbandfec") == Some("1"),
+    })
+}
+
+/// The RED whose blocks, primary and copies alike, are of that Opus: `a=fmtp:63 111/111`.
+fn red(media: &Media, opus: &OfferedOpus) -> Option<OfferedRed> {
+    let maps = media.codecs();
+    let place = maps.iter().position(|map| {
+        let fmtp = media.attributes.fmtp(map.payload_type);
+        let mut blocks = fmtp.iter().flat_map(|fmtp| fmtp.parameters.split('/'));
+        map.is("red", 48_000)
+            && fmtp.is_some()
+            && blocks.all(|block| block.trim().parse() == Ok(opus.payload_type))
+    })?;
+    let (before, from) = maps.split_at_checked(place)?;
+    Some(OfferedRed {
+        payload_type: from.first()?.payload_type,
+        preferred: before
+            .iter()
+            .all(|map| map.payload_type != opus.payload_type),
     })
 }
 

@@ -71,10 +71,10 @@ fn has(lines: &[String], line: &str) -> bool {
 }
 
 #[test]
-fn audio_is_answered_with_opus_alone_at_24_kbit_s() {
+fn audio_is_answered_with_opus_at_24_kbit_s_and_red_of_it() {
     let answer = answer(&offer(&[]), &[]);
     let audio = section(&answer, 0);
-    assert_eq!(audio[0], "audio 3478 UDP/TLS/RTP/SAVPF 111");
+    assert_eq!(audio[0], "audio 3478 UDP/TLS/RTP/SAVPF 63 111");
     for line in [
         "a=sendrecv",
         "a=rtcp-mux",
@@ -84,6 +84,8 @@ fn audio_is_answered_with_opus_alone_at_24_kbit_s() {
         "a=candidate:2 1 udp 2130706175 2001:db8::7 3478 typ host",
         "a=end-of-candidates",
         "a=fmtp:111 minptime=10;useinbandfec=1;maxaveragebitrate=24000",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
         "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
         "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
         "a=ssrc:7777 cname:server-cname",
@@ -97,6 +99,25 @@ fn audio_is_answered_with_opus_alone_at_24_kbit_s() {
     assert_eq!(plan.send.payload_type, 111);
     assert_eq!(plan.send.max_bitrate, Some(24_000));
     assert!(plan.send.inband_fec);
+    assert_eq!(plan.redundancy, Some(63));
+}
+
+#[test]
+fn red_keeps_its_place_in_the_browsers_order_and_is_taken_only_around_opus() {
+    let offered = |from: &str, to: &str| {
+        let text = offer(&[]);
+        assert!(text.contains(from), "{from}");
+        let answer = answer(&text.replace(from, to), &[]);
+        let line = section(&answer, 0)[0].clone();
+        (line, answer.plan.audio.unwrap().redundancy)
+    };
+    let types = |list: &str| format!("audio 3478 UDP/TLS/RTP/SAVPF {list}");
+    let after = offered("SAVPF 63 111", "SAVPF 111 63");
+    assert_eq!(after, (types("111 63"), Some(63)));
+    for other in ["a=fmtp:63 111/9", "a=fmtp:63 0", "a=x-none"] {
+        let without = offered("a=fmtp:63 111/111", other);
+        assert_eq!(without, (types("111"), None), "{other}");
+    }
 }
 
 #[test]
@@ -107,7 +128,6 @@ fn nothing_is_promised_that_is_not_kept() {
         "abs-send-time",
         "goog-remb",
         "rtx",
-        "red/",
         "start-bitrate",
         "VP9",
         "AV1",

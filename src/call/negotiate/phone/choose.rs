@@ -22,6 +22,8 @@ pub(super) struct Chosen {
     pub(super) format: AudioFormat,
     /// Every telephone-event offered, those with the codec's clock first.
     pub(super) events: Vec<TelephoneEvent>,
+    /// Payload type of comfort noise with the codec's clock.
+    pub(super) comfort_noise: Option<u8>,
     pub(super) security: Wanted,
     pub(super) reach: Reach,
 }
@@ -100,6 +102,7 @@ impl Chosen {
                 inband_fec,
             },
             events: events_of(&maps, codec.rtp_clock()),
+            comfort_noise: comfort_noise_of(&maps, codec),
             security,
             reach: Reach::of(section),
         })
@@ -144,6 +147,13 @@ pub(super) fn events_of(maps: &[RtpMap], clock: u32) -> Vec<TelephoneEvent> {
         .collect();
     events.sort_by_key(|event| event.clock_rate != clock);
     events
+}
+
+/// The comfort noise that goes with a codec: the one with its clock (RFC 3389 §5). Opus has its own.
+pub(super) fn comfort_noise_of(maps: &[RtpMap], codec: AudioCodec) -> Option<u8> {
+    maps.iter()
+        .find(|map| codec != AudioCodec::Opus && map.is("CN", codec.rtp_clock()))
+        .map(|map| map.payload_type)
 }
 
 /// What the other side wants of our Opus: bound in bit/s, in-band FEC (RFC 7587 §6.1).

@@ -436,11 +436,40 @@ fn a_refused_offer_changes_nothing() {
 }
 
 #[test]
+fn comfort_noise_is_agreed_where_it_is_offered_with_a_codec_that_needs_it() {
+    let noise_of = |formats: &str| {
+        let audio = format!("m=audio 4000 RTP/AVP {formats}\na=rtpmap:111 opus/48000/2\n");
+        let (answer, plan) = Pair::new(SrtpPolicy::Off).answer(&offer(&audio)).unwrap();
+        let answered = answer.media[0].formats.contains(&"13".to_owned());
+        assert_eq!(
+            answered,
+            plan.audio.as_ref().unwrap().comfort_noise.is_some()
+        );
+        plan.audio.unwrap().comfort_noise
+    };
+    assert_eq!(noise_of("0 13"), Some(13));
+    assert_eq!(noise_of("9 13"), Some(13));
+    assert_eq!(noise_of("0"), None);
+    // Opus has its own.
+    assert_eq!(noise_of("111 13"), None);
+    // And where we offer it, it takes an answer that keeps it.
+    for (formats, agreed) in [("0 13", Some(13)), ("0", None), ("96 13", None)] {
+        let mut pair = Pair::new(SrtpPolicy::Off);
+        pair.offer();
+        let answer = offer(&format!(
+            "m=audio 4000 RTP/AVP {formats}\na=rtpmap:96 opus/48000/2\n"
+        ));
+        let plan = pair.agreement.take_answer(answer.as_bytes()).unwrap();
+        assert_eq!(plan.audio.unwrap().comfort_noise, agreed, "{formats}");
+    }
+}
+
+#[test]
 fn our_offer_names_all_codecs_and_few_suites() {
     let offer = Pair::new(SrtpPolicy::Require).offer();
     let media = &offer.media[0];
     assert_eq!(media.protocol, Protocol::RtpSavp);
-    assert_eq!(media.formats, ["96", "9", "0", "8", "101", "102"]);
+    assert_eq!(media.formats, ["96", "9", "0", "8", "13", "101", "102"]);
     let suites: Vec<String> = media
         .attributes
         .cryptos()

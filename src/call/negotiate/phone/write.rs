@@ -20,11 +20,13 @@ pub(super) fn audio(
     protocol: Protocol,
     formats: &[AudioFormat],
     events: &[TelephoneEvent],
+    comfort_noise: Option<u8>,
     rules: &Rules,
 ) -> Media {
     let payload_types = formats
         .iter()
         .map(|format| format.payload_type)
+        .chain(comfort_noise)
         .chain(events.iter().map(|event| event.payload_type))
         .map(|payload_type| payload_type.to_string())
         .collect();
@@ -47,6 +49,11 @@ pub(super) fn audio(
             }
             fmtp(&mut media, format.payload_type, parameters);
         }
+    }
+    if let Some(payload_type) = comfort_noise {
+        media
+            .attributes
+            .add("rtpmap", RtpMap::new(payload_type, "CN", 8_000, None));
     }
     for event in events {
         media.attributes.add(

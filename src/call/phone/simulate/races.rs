@@ -215,7 +215,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     assert_eq!(world.answered_by_phones, 0);
     let response = world.last(Side::Phones, "200 INVITE").clone();
     let offer = String::from_utf8(response.body.clone()).unwrap();
-    assert!(offer.contains("RTP/SAVP 96 9 0 8 101 102"), "{offer}");
+    assert!(offer.contains("RTP/SAVP 96 9 0 8 13 101 102"), "{offer}");
     assert!(offer.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"));
     let mut ack = Message::request(Method::Ack, "sip:1234567890@meet.example.com");
     let mut via = via.clone();

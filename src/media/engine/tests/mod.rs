@@ -6,4 +6,5 @@ mod figures;
 mod hostile;
 mod moving;
 mod net;
+mod sound;
 mod video;

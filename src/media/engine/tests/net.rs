@@ -257,6 +257,8 @@ pub(super) fn audio_plan(codec: AudioCodec) -> AudioPlan {
             payload_type: 101,
             clock_rate: codec.rtp_clock(),
         }],
+        redundancy: None,
+        comfort_noise: None,
     }
 }
 
