@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use wire::plan::{LegId, MediaCommand, MediaEvent, Prompt};
 
+use super::finds::Asked;
 use super::{Exchange, Output};
 use crate::admit::{PhoneRefusal, SignalRefusal};
 use crate::ending::{Cause, Ending, Side};
@@ -111,20 +112,33 @@ impl Exchange {
 
     /// The answer to a question about a PIN.
     pub(super) fn found(&mut self, now: Instant, query: u64, meeting: Option<MeetingInfo>) {
-        let Some(call) = self.finds.remove(&query) else {
+        let Some(call) = self.finds.answered(now, query, meeting.is_none()) else {
             return;
         };
+        match meeting {
+            Some(info) => self.found_meeting(now, call, info),
+            None => self.found_nothing(now, call, PhoneRefusal::UnknownMeeting),
+        }
+        for (call, asked) in self.finds.released(now) {
+            self.find_asked(now, call, asked);
+        }
+    }
+
+    /// No meeting has the id, or nobody is told whether one has.
+    fn found_nothing(&mut self, now: Instant, call: TransactionId, refusal: PhoneRefusal) {
         let Some(caller) = self.callers.get_mut(&call) else {
             return;
         };
-        let Some(info) = meeting else {
-            let peer = caller.peer;
-            match &mut caller.state {
-                State::Asked(ivr) => ivr.unknown(now),
-                State::Finding => self.refuse_caller(now, call, PhoneRefusal::UnknownMeeting),
-                _ => return,
-            }
-            self.guesses.missed(now, peer);
+        match &mut caller.state {
+            // Who guesses learns nothing, not even that it was found out.
+            State::Asked(ivr) => ivr.unknown(now),
+            State::Finding => self.refuse_caller(now, call, refusal),
+            _ => {}
+        }
+    }
+
+    fn found_meeting(&mut self, now: Instant, call: TransactionId, info: MeetingInfo) {
+        let Some(caller) = self.callers.get_mut(&call) else {
             return;
         };
         let answered = match &mut caller.state {
@@ -210,16 +224,7 @@ impl Exchange {
             match step {
                 Step::Play(prompt) => self.command(MediaCommand::Play { leg, prompt }),
                 Step::StopPlaying => self.command(MediaCommand::StopPlaying { leg }),
-                Step::Find(pin) => {
-                    if self.guesses.may_try(now, peer) {
-                        self.find(call, pin);
-                    } else if let Some(caller) = self.callers.get_mut(&call)
-                        && let State::Asked(ivr) = &mut caller.state
-                    {
-                        // Who guesses learns nothing, not even that it was found out.
-                        ivr.unknown(now);
-                    }
-                }
+                Step::Find(pin) => self.find(now, call, peer, pin),
                 Step::HangUp(_) => self.hang_up(now, call, Ending::new(Cause::NoMeetingChosen)),
             }
         }
@@ -248,13 +253,7 @@ impl Exchange {
         self.caller_legs.insert(arrival.leg, call);
         match &arrival.dialled {
             Dialled::Prompt => self.phones.handle(now, phone::Input::Accept { call }),
-            Dialled::MeetingId(pin) => {
-                if self.guesses.may_try(now, peer) {
-                    self.find(call, pin.clone());
-                } else {
-                    self.refuse_caller(now, call, PhoneRefusal::Guessing);
-                }
-            }
+            Dialled::MeetingId(pin) => self.find(now, call, peer, pin.clone()),
         }
     }
 
@@ -273,7 +272,7 @@ impl Exchange {
     }
 
     fn caller_gone(&mut self, now: Instant, call: TransactionId, leg: LegId, ending: &Ending) {
-        self.finds.retain(|_, asking| *asking != call);
+        self.finds.gone(call);
         self.caller_legs.remove(&leg);
         let Some(caller) = self.callers.remove(&call) else {
             return;
@@ -299,11 +298,17 @@ impl Exchange {
         })
     }
 
-    fn find(&mut self, call: TransactionId, pin: String) {
-        self.last_find += 1;
-        let query = self.last_find;
-        self.finds.insert(query, call);
-        self.out.push_back(Output::Find { query, pin });
+    fn find(&mut self, now: Instant, call: TransactionId, source: IpAddr, pin: String) {
+        let asked = self.finds.ask(now, call, source, pin);
+        self.find_asked(now, call, asked);
+    }
+
+    fn find_asked(&mut self, now: Instant, call: TransactionId, asked: Asked) {
+        match asked {
+            Asked::Out(query, pin) => self.out.push_back(Output::Find { query, pin }),
+            Asked::Waits => {}
+            Asked::Refused => self.found_nothing(now, call, PhoneRefusal::Guessing),
+        }
     }
 
     fn take_caller_in(

@@ -11,6 +11,7 @@
 
 mod browsers;
 mod callers;
+mod finds;
 mod io;
 mod rooms;
 #[cfg(test)]
@@ -31,13 +32,13 @@ use rand::{RngExt, SeedableRng};
 use wire::plan::{BridgeId, LegId, MediaCommand, MediaEvent};
 use wire::signal::SdkSignalFrame;
 
-use crate::admit::GuessLimiter;
 use crate::browser::Session;
 use crate::ending::Ending;
 use crate::meeting::Meeting;
 use crate::note::{Note, TransactionId};
 use crate::phone::{self, Phones};
 use callers::Caller;
+use finds::Finds;
 
 /// All calls and meetings of a node.
 pub struct Exchange {
@@ -55,15 +56,13 @@ pub struct Exchange {
     callers: BTreeMap<TransactionId, Caller>,
     /// The same by leg, once answered.
     caller_legs: BTreeMap<LegId, TransactionId>,
-    /// Questions about PINs that are out, and who asks.
-    finds: BTreeMap<u64, TransactionId>,
+    /// Questions about meeting ids that are out, and how many of each source's were wrong.
+    finds: Finds,
     meetings: BTreeMap<String, Meeting>,
     bridges: BTreeMap<BridgeId, String>,
     /// Meetings that ended a moment ago: an admission may have been on its way.
     ended: VecDeque<(Instant, String)>,
-    guesses: GuessLimiter,
     last_leg: u64,
-    last_find: u64,
     draining: bool,
     out: VecDeque<Output>,
 }
@@ -77,7 +76,7 @@ impl Exchange {
         phones.legs = PHONE_LEGS;
         Self {
             phones: Phones::new(phones, random.random()),
-            guesses: GuessLimiter::new(config.guesses, config.guess_window, GUESSERS),
+            finds: Finds::new(config.guesses, config.guess_window),
             config,
             epoch,
             random,
@@ -86,12 +85,10 @@ impl Exchange {
             closing: BTreeMap::new(),
             callers: BTreeMap::new(),
             caller_legs: BTreeMap::new(),
-            finds: BTreeMap::new(),
             meetings: BTreeMap::new(),
             bridges: BTreeMap::new(),
             ended: VecDeque::new(),
             last_leg: FIRST_BROWSER_LEG,
-            last_find: 0,
             draining: false,
             out: VecDeque::new(),
         }
@@ -150,7 +147,7 @@ impl Exchange {
             .chain(callers)
             .chain(meetings)
             .chain(ended)
-            .chain(self.guesses.next_timeout())
+            .chain(self.finds.next_timeout())
             .chain(self.phones.next_timeout())
             .min()
     }
@@ -161,7 +158,7 @@ impl Exchange {
         self.time_out_sessions(now);
         self.time_out_callers(now);
         self.time_out_meetings(now);
-        self.guesses.forget(now);
+        self.finds.forget(now);
         while self
             .ended
             .front()
@@ -212,7 +209,6 @@ impl Exchange {
             + self.meetings.len()
             + self.bridges.len()
             + self.ended.len()
-            + self.guesses.len()
             + self.phones.held()
     }
 
@@ -295,8 +291,6 @@ fn is_browser_leg(leg: LegId) -> bool {
     leg.0 % 2 == FIRST_BROWSER_LEG % 2
 }
 
-/// Sources of wrong meeting ids that are remembered.
-const GUESSERS: usize = 10_000;
 /// How long after its end a meeting is refused by name.
 const REMEMBER_ENDED: std::time::Duration = std::time::Duration::from_secs(60);
 /// Ended meetings remembered at once.

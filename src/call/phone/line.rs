@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub(super) flow: Flow,
     /// Whether that way still exists.
     open: bool,
+    /// Whether the other side has shown that what we send reaches it.
+    proven: bool,
     pub(super) dialog: Dialog,
     pub(super) agreement: Agreement,
     local: Option<LocalMedia>,
@@ -66,6 +68,8 @@ impl Line {
             leg,
             flow,
             open: true,
+            // A connection needs both ends; the source of a datagram is anybody's claim.
+            proven: flow.transport.is_reliable(),
             dialog,
             agreement,
             local: None,
@@ -83,6 +87,12 @@ impl Line {
         if self.flow.id == flow {
             self.open = false;
         }
+    }
+
+    /// Whether the other side has shown that what we send reaches it: by a connection, or by a message that repeats
+    /// our tag, which it can only have from us.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven
     }
 
     /// Whether a 2xx of ours still waits for its ACK.
@@ -149,6 +159,7 @@ impl Line {
 
     /// An ACK within the dialog.
     pub(super) fn acknowledged(&mut self, ack: &Message) -> Turn {
+        self.proven = true;
         let number = ack.headers.cseq().map_or(0, |cseq| cseq.number);
         let Some(index) = self.unacked.iter().position(|u| u.cseq == number) else {
             return Turn::Nothing;
@@ -188,6 +199,7 @@ impl Line {
         self.flow = flow;
         self.agreement.set_peer(flow.peer.ip());
         self.open = true;
+        self.proven = true;
         match request.method() {
             Some(Method::Bye) => {
                 self.unacked.clear();

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wire::plan::{LegId, MediaEvent};
+use wire::plan::{LegId, LegPlan, MediaEvent};
 use wire::sip::{Message, Method, Name, SipError};
 
 use super::border::{Config, Input, Output};
@@ -51,6 +51,8 @@ struct Call {
     leg: LegState,
     /// Whether it was told as answered: of a late offer, only when the answer came in the ACK.
     answered: bool,
+    /// What is agreed, kept until the caller has shown that it is where it says it is.
+    withheld: Option<Box<LegPlan>>,
     /// How it ended, once it did.
     ending: Option<Ending>,
     bye: Option<ClientId>,

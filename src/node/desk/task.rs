@@ -282,7 +282,11 @@ impl Desk {
         };
         let finding = (self.finder)(pin);
         tokio::spawn(async move {
-            let meeting = finding.await;
+            // One that dies found nothing: the exchange waits for an answer to every question.
+            let meeting = tokio::spawn(finding).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "a meeting could not be looked up");
+                None
+            });
             // A desk that is gone has nobody left who waits for the answer.
             let _ = desk.send(ToDesk::Found { query, meeting }).await;
         });

@@ -133,6 +133,63 @@ fn guessing_ids_is_stopped_even_for_the_right_one_and_forgiven_later() {
 }
 
 #[test]
+fn asking_many_ids_at_once_buys_no_more_tries() {
+    let mut world = World::with(|config| config.guesses = 2);
+    world.directory_sleeps = true;
+    for number in 0..5 {
+        assert_eq!(world.dial(&format!("guess-{number}"), "5555555555"), 0);
+    }
+    assert_eq!(world.dial("right", PIN), 0);
+    assert_eq!(world.asked.len(), 2);
+    world.directory_answers();
+    world.directory_answers();
+    assert!(world.asked.is_empty(), "the rest is never looked up");
+    assert_eq!(world.final_status("guess-0"), 404);
+    assert_eq!(world.final_status("guess-1"), 404);
+    assert_eq!(world.final_status("guess-2"), 403);
+    assert_eq!(world.final_status("right"), 403);
+}
+
+#[test]
+fn calls_that_name_meetings_wait_for_their_turn_and_are_all_let_in() {
+    let mut world = World::with(|config| config.guesses = 2);
+    world.directory_sleeps = true;
+    for number in 0..6 {
+        world.dial(&format!("call-{number}"), PIN);
+    }
+    let mut answers = 0;
+    while !world.asked.is_empty() {
+        world.directory_answers();
+        answers += 1;
+    }
+    assert_eq!(answers, 6);
+    for number in 0..6 {
+        assert_eq!(world.final_status(&format!("call-{number}")), 200);
+    }
+}
+
+#[test]
+fn a_guess_that_is_cancelled_before_its_answer_counts_all_the_same() {
+    let mut world = World::with(|config| config.guesses = 3);
+    world.directory_sleeps = true;
+    for number in 0..3 {
+        let call_id = format!("guess-{number}");
+        world.dial(&call_id, "5555555555");
+        world.cancel(&call_id, "5555555555");
+        assert_eq!(world.final_status(&call_id), 487);
+    }
+    // Nobody has been answered yet, and the tries are out: this one waits.
+    world.dial("fourth", "5555555555");
+    world.cancel("fourth", "5555555555");
+    assert_eq!(world.asked.len(), 3);
+    for _ in 0..3 {
+        world.directory_answers();
+    }
+    assert_eq!(world.dial("right", PIN), 403);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
 fn guessing_at_the_prompt_learns_nothing() {
     let mut world = World::with(|config| config.guesses = 1);
     assert_eq!(world.dial("call-1", ""), 200);

@@ -13,7 +13,7 @@ use wire::signal::{
     SdkSignalFrameType as Type, SdkStreamDescriptor, SdkStreamMediaType, SdkSubscribeAckFrame,
     SdkSubscribeFrame,
 };
-use wire::sip::Message;
+use wire::sip::{Message, Method};
 
 use crate::ending::Ending;
 use crate::exchange::virtual_time::start;
@@ -33,6 +33,9 @@ pub(super) struct World {
     pub(super) notes: Vec<Note>,
     pub(super) sip: Vec<(FlowId, Message)>,
     pub(super) directory: BTreeMap<String, MeetingInfo>,
+    /// The directory takes its time; what it was asked stays here for [`World::directory_answers`].
+    pub(super) directory_sleeps: bool,
+    pub(super) asked: Vec<(u64, String)>,
     /// What the shard answers to the next reservations.
     pub(super) shard_refuses: Option<Refused>,
     /// The shard takes its time with everything.
@@ -90,6 +93,8 @@ impl World {
             notes: Vec::new(),
             sip: Vec::new(),
             directory: BTreeMap::from([(PIN.to_owned(), meeting())]),
+            directory_sleeps: false,
+            asked: Vec::new(),
             shard_refuses: None,
             shard_sleeps: false,
             last_conn: 0,
@@ -126,9 +131,10 @@ impl World {
                 }
                 Output::Media(command) => self.obey(command),
                 Output::Find { query, pin } => {
-                    let meeting = self.directory.get(&pin).cloned();
-                    self.exchange
-                        .handle(self.now, Input::Found { query, meeting });
+                    self.asked.push((query, pin));
+                    if !self.directory_sleeps {
+                        self.directory_answers();
+                    }
                 }
                 Output::Sip { flow, message, .. } => {
                     self.sip.push((flow, Message::parse(&message).unwrap()));
@@ -137,6 +143,13 @@ impl World {
                 Output::CloseFlow { .. } => {}
             }
         }
+    }
+
+    /// The directory answers the first question that it has not answered.
+    pub(super) fn directory_answers(&mut self) {
+        let (query, pin) = self.asked.remove(0);
+        let meeting = self.directory.get(&pin).cloned();
+        self.handle(Input::Found { query, meeting });
     }
 
     fn obey(&mut self, command: MediaCommand) {
@@ -348,6 +361,20 @@ impl World {
         status
     }
 
+    /// Gives up a call to `user` before it is answered.
+    pub(super) fn cancel(&mut self, call_id: &str, user: &str) {
+        let uri = format!("sip:{user}@198.51.100.7");
+        self.sip(&format!(
+            "CANCEL {uri} SIP/2.0\nVia: SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK{call_id}\nMax-Forwards: 70\n\
+             From: <sip:alice@192.0.2.9>;tag=a\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: 1 CANCEL\nContent-Length: 0\n\n"
+        ));
+        let to = self.to_of(call_id);
+        self.sip(&format!(
+            "ACK {uri} SIP/2.0\nVia: SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK{call_id}\nMax-Forwards: 70\n\
+             From: <sip:alice@192.0.2.9>;tag=a\nTo: {to}\nCall-ID: {call_id}\nCSeq: 1 ACK\nContent-Length: 0\n\n"
+        ));
+    }
+
     pub(super) fn phone_hangs_up(&mut self, call_id: &str) {
         let to = self.to_of(call_id);
         self.sip(&format!(
@@ -386,8 +413,14 @@ impl World {
         }
     }
 
-    fn final_status(&self, call_id: &str) -> u16 {
+    pub(super) fn final_status(&self, call_id: &str) -> u16 {
         self.responses(call_id)
+            .filter(|message| {
+                message
+                    .headers
+                    .cseq()
+                    .is_ok_and(|cseq| cseq.method == Method::Invite)
+            })
             .filter_map(Message::status)
             .find(|status| *status >= 200)
             .unwrap_or(0)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use wire::plan::{LegId, LegKind, LegPlan, LocalMedia, MediaCommand};
+use wire::plan::{Connectivity, Direction, LegId, LegKind, LegPlan, LocalMedia, MediaCommand};
 use wire::sip::{Message, Name};
 
 use super::super::border::{Arrival, Dialled, Output};
@@ -152,6 +152,7 @@ impl Phones {
                 state: State::Arrived,
                 leg: LegState::None,
                 answered: false,
+                withheld: None,
                 ending: None,
                 bye: None,
             },
@@ -262,15 +263,41 @@ impl Phones {
             Ok(plan) => {
                 call.state = State::Answered;
                 self.by_invite.remove(&call.server);
-                if let Some(plan) = plan {
-                    let leg = call.line.leg;
-                    call.answered = true;
-                    self.configure(leg, Box::new(plan));
-                    self.answered(id, leg);
+                let leg = call.line.leg;
+                match plan {
+                    Some(plan) if call.line.is_proven() => {
+                        call.answered = true;
+                        self.configure(leg, Box::new(plan));
+                        self.answered(id, leg);
+                    }
+                    // Whoever wrote the INVITE may have written somebody else's address into it. Nothing is sent
+                    // there, and nothing said, before our answer was read where the INVITE claims to come from.
+                    Some(plan) => {
+                        let listening = Box::new(receiving_only(&plan));
+                        call.withheld = Some(Box::new(plan));
+                        self.configure(leg, listening);
+                    }
+                    None => {}
                 }
                 self.rearm(id);
             }
             Err(refusal) => self.end(now, id, refusal.ending()),
+        }
+    }
+
+    /// The caller has shown that it reads what we send to it: now it is sent media, too.
+    pub(super) fn release(&mut self, id: TransactionId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.state != State::Answered || !call.line.is_proven() {
+            return;
+        }
+        if let Some(plan) = call.withheld.take() {
+            let leg = call.line.leg;
+            call.answered = true;
+            self.configure(leg, plan);
+            self.answered(id, leg);
         }
     }
 
@@ -284,6 +311,22 @@ impl Phones {
             .push_back(Output::Note(Note::CallAnswered { call }));
         self.outputs.push_back(Output::Answered { call, leg });
     }
+}
+
+/// The same agreement, as long as nothing may be sent.
+fn receiving_only(plan: &LegPlan) -> LegPlan {
+    let mut plan = plan.clone();
+    plan.connectivity = Connectivity::Static {
+        rtp: None,
+        rtcp: None,
+    };
+    if let Some(audio) = &mut plan.audio {
+        audio.direction = match audio.direction {
+            Direction::SendRecv | Direction::RecvOnly => Direction::RecvOnly,
+            Direction::SendOnly | Direction::Inactive => Direction::Inactive,
+        };
+    }
+    plan
 }
 
 /// User, host and display name of From.

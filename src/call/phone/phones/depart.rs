@@ -47,6 +47,7 @@ impl Phones {
             flow,
             message,
         );
+        self.release(of);
         self.turn(now, of, turn);
     }
 
@@ -60,6 +61,7 @@ impl Phones {
             }
             return Some(id);
         }
+        self.release(id);
         self.turn(now, id, turn);
         Some(id)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wire::plan::{Connectivity, Direction};
 use wire::sip::{Message, Method, Name};
 
 use super::{Decision, Side, World};
@@ -126,11 +127,74 @@ fn a_call_whose_200_is_never_acknowledged_ends_with_a_bye_after_32_seconds() {
 }
 
 #[test]
+fn over_datagrams_media_goes_nowhere_and_nothing_is_told_before_the_ack() {
+    let mut world = World::new(15, Transport::Udp, SrtpPolicy::Off);
+    world.loss = Box::new(|_, message, nth| is_request(message, &Method::Ack) && nth < 3);
+    world.run_ms(1000);
+    assert_eq!(world.count("phones 200 INVITE"), 2);
+    assert_eq!(world.answered_by_phones, 0);
+    let [listening] = world.phones_plans.as_slice() else {
+        panic!("{:?}", world.phones_plans)
+    };
+    let nowhere = Connectivity::Static {
+        rtp: None,
+        rtcp: None,
+    };
+    assert_eq!(listening.connectivity, nowhere);
+    assert_eq!(
+        listening.audio.as_ref().unwrap().direction,
+        Direction::RecvOnly
+    );
+    world.run_ms(9000);
+    assert_eq!(world.answered_by_phones, 1);
+    let [_, talking] = world.phones_plans.as_slice() else {
+        panic!("{:?}", world.phones_plans)
+    };
+    assert_ne!(talking.connectivity, nowhere);
+    assert_eq!(
+        talking.audio.as_ref().unwrap().direction,
+        Direction::SendRecv
+    );
+    world.caller_hangs_up();
+    world.assert_nothing_left();
+}
+
+#[test]
+fn an_invite_from_a_forged_address_moves_no_media_until_it_is_given_up() {
+    let mut world = World::new(16, Transport::Udp, SrtpPolicy::Off);
+    // Whoever lives at the address never asked: our answers go nowhere.
+    world.loss = Box::new(|from, _, _| from == Side::Phones);
+    world.run_ms(60_000);
+    assert!(world.count("phones 200 INVITE") > 5);
+    assert_eq!(world.phones_plans.len(), 1);
+    assert!(matches!(
+        world.phones_plans[0].connectivity,
+        Connectivity::Static {
+            rtp: None,
+            rtcp: None
+        }
+    ));
+    assert_eq!(world.answered_by_phones, 0);
+    assert_eq!(world.phones_ended[0].cause, Cause::NoAck);
+}
+
+#[test]
+fn over_a_connection_media_flows_with_the_answer() {
+    let mut world = World::new(17, Transport::Tcp, SrtpPolicy::Off);
+    world.loss = Box::new(|_, message, nth| is_request(message, &Method::Ack) && nth < 1);
+    world.run_ms(200);
+    assert_eq!(world.answered_by_phones, 1);
+    assert_eq!(world.phones_plans.len(), 1);
+    world.caller_hangs_up();
+    world.assert_nothing_left();
+}
+
+#[test]
 fn our_bye_waits_for_the_ack_but_media_closes_at_once() {
     let mut world = World::new(8, Transport::Udp, SrtpPolicy::Require);
     world.loss = Box::new(|_, message, nth| is_request(message, &Method::Ack) && nth < 2);
     world.run_ms(150);
-    assert_eq!(world.answered_by_phones, 1);
+    assert_eq!(world.count("phones 200 INVITE"), 1);
     world.phones_hang_up(Cause::MeetingEnded);
     world.run_ms(200);
     assert_eq!(world.closed_legs.len(), 1);
