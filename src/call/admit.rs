@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use wire::plan::Prompt;
+
 use crate::ending::Cause;
 
 /// Why a browser's signaling connection is not admitted. Told to it after its JOIN.
@@ -76,12 +78,18 @@ pub enum PhoneRefusal {
     /// The meeting has all the attendees it can hold.
     #[error("the meeting is full")]
     MeetingFull,
+    /// A moderator locked the meeting.
+    #[error("the meeting is locked")]
+    MeetingLocked,
     /// Too many unknown ids came from that address.
     #[error("too many unknown meeting ids")]
     Guessing,
     /// The node is going down.
     #[error("the server is going down")]
     Draining,
+    /// Something here went wrong, such as an unreadable store.
+    #[error("internal error")]
+    Internal,
 }
 
 impl PhoneRefusal {
@@ -92,8 +100,22 @@ impl PhoneRefusal {
             Self::UnknownMeeting => Cause::UnknownMeeting,
             Self::MeetingEnded => Cause::MeetingEnded,
             Self::MeetingFull => Cause::MeetingFull,
+            Self::MeetingLocked => Cause::MeetingLocked,
             Self::Guessing => Cause::Forbidden,
             Self::Draining => Cause::Draining,
+            Self::Internal => Cause::Internal,
+        }
+    }
+
+    /// What a person hears about it; `None` where only machines are to be told.
+    #[must_use]
+    pub fn prompt(self) -> Option<Prompt> {
+        match self {
+            Self::UnknownMeeting => Some(Prompt::Goodbye),
+            Self::MeetingEnded => Some(Prompt::MeetingEnded),
+            Self::MeetingFull => Some(Prompt::MeetingFull),
+            Self::MeetingLocked => Some(Prompt::MeetingLocked),
+            Self::Guessing | Self::Draining | Self::Internal => None,
         }
     }
 }
@@ -333,10 +355,7 @@ mod tests {
         let mut limiter = GuessLimiter::new(1, WINDOW, 10);
         let at = |text: &str| text.parse().unwrap();
         miss(&mut limiter, start, at("2001:db8:1:2::1"));
-        assert_eq!(
-            limiter.ask(start, at("2001:db8:1:2:ffff::9")),
-            Turn::Never
-        );
+        assert_eq!(limiter.ask(start, at("2001:db8:1:2:ffff::9")), Turn::Never);
         assert_eq!(limiter.ask(start, at("2001:db8:1:3::1")), Turn::Now);
     }
 

@@ -62,6 +62,8 @@ pub enum Cause {
     NoMeetingChosen,
     /// The meeting has all the parties it can hold.
     MeetingFull,
+    /// A moderator locked the meeting.
+    MeetingLocked,
     /// The dialled address is none of ours.
     UnknownTarget,
     /// The request is for a host that is not ours: nothing is relayed (404, RFC 3261 §8.2.2.1).
@@ -98,6 +100,14 @@ pub enum Cause {
     NoMediaResources,
     /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4).
     NoAck,
+    /// A provisional response of ours was never acknowledged (RFC 3262 §3).
+    NoPrack,
+    /// No refresh of the session arrived, or none of ours succeeded (RFC 4028 §10).
+    SessionExpired,
+    /// The session interval that was asked for is below ours (RFC 4028 §9).
+    IntervalTooSmall,
+    /// The other side does not know the call any more.
+    DialogLost,
     /// A request of ours was never answered.
     NoResponse,
     /// The connection that the call hung on broke, and the call with it.
@@ -133,6 +143,7 @@ impl Cause {
             Self::UnknownMeeting => (Them, Some(404), 1, "no such meeting"),
             Self::NoMeetingChosen => (Them, None, 1, "no known meeting id was entered"),
             Self::MeetingFull => (Policy, Some(486), 17, "the meeting is full"),
+            Self::MeetingLocked => (Policy, Some(403), 21, "the meeting is locked"),
             Self::UnknownTarget => (Them, Some(404), 1, "no such address"),
             Self::RelayDenied => (Policy, Some(404), 1, "not one of our hosts"),
             Self::Forbidden => (Policy, Some(403), 21, "forbidden"),
@@ -151,6 +162,15 @@ impl Cause {
             Self::Draining => (Us, Some(503), 41, "going down"),
             Self::NoMediaResources => (Us, Some(503), 47, "no media resources"),
             Self::NoAck => (Network, None, 102, "our answer was never acknowledged"),
+            Self::NoPrack => (
+                Network,
+                Some(504),
+                102,
+                "our early answer was never acknowledged",
+            ),
+            Self::SessionExpired => (Network, None, 102, "the session was not refreshed"),
+            Self::IntervalTooSmall => (Them, Some(422), 127, "session interval too small"),
+            Self::DialogLost => (Them, None, 41, "the other side lost the call"),
             Self::NoResponse => (Network, Some(408), 102, "no response"),
             Self::TransportLost => (Network, Some(503), 38, "connection lost"),
             Self::MediaSilent => (Network, None, 102, "no media arrived"),
@@ -275,7 +295,7 @@ fn quotable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Cause; 36] = [
+    const ALL: [Cause; 41] = [
         Cause::HungUp,
         Cause::WeHungUp,
         Cause::Cancelled,
@@ -302,6 +322,11 @@ mod tests {
         Cause::Draining,
         Cause::NoMediaResources,
         Cause::NoAck,
+        Cause::NoPrack,
+        Cause::SessionExpired,
+        Cause::IntervalTooSmall,
+        Cause::DialogLost,
+        Cause::MeetingLocked,
         Cause::NoResponse,
         Cause::TransportLost,
         Cause::MediaSilent,

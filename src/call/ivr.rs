@@ -158,6 +158,13 @@ impl Ivr {
         }
     }
 
+    /// The id could not be looked up, which is not the caller's doing: it may try again.
+    pub fn failed(&mut self) {
+        if self.state == State::Finding {
+            self.ask(Prompt::EnterMeetingId);
+        }
+    }
+
     /// Takes the next step to do.
     pub fn poll(&mut self) -> Option<Step> {
         self.steps.pop_front()
@@ -273,6 +280,19 @@ mod tests {
         ivr.prompt_ended(now);
         assert_eq!(steps(&mut ivr), [Step::HangUp(GaveUp::TooManyTries)]);
         assert_eq!(ivr.next_timeout(), None);
+    }
+
+    #[test]
+    fn a_look_up_that_fails_costs_no_try() {
+        let (mut ivr, now) = caller();
+        for _ in 0..5 {
+            press(&mut ivr, now, "1234567890#");
+            ivr.failed();
+        }
+        assert_eq!(
+            steps(&mut ivr).last(),
+            Some(&Step::Play(Prompt::EnterMeetingId))
+        );
     }
 
     #[test]

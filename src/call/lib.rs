@@ -1,7 +1,7 @@
 //! The way of a call, in order. No sockets, no clock of its own.
 //!
 //! Bytes have become messages in `wire`; here they become [`transaction`]s and [`dialog`]s, offers are
-//! answered ([`negotiate`]), callers admitted ([`admit`]) and asked for a meeting id ([`ivr`]). A
+//! answered ([`negotiate`]), callers admitted ([`admit`]) and asked for a meeting id ([`ivr`]); [`keypad`] is theirs in it. A
 //! [`meeting`] joins [`phone`] and [`browser`] parties. [`exchange`] holds it all; [`note`] tells what happened
 //! and [`ending`] how it ended.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
@@ -12,6 +12,7 @@ pub mod dialog;
 pub mod ending;
 pub mod exchange;
 pub mod ivr;
+pub mod keypad;
 pub mod meeting;
 pub mod negotiate;
 pub mod note;

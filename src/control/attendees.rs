@@ -175,7 +175,7 @@ impl Control {
     }
 }
 
-fn info(attendee: &Attendee) -> AttendeeInfo {
+pub(super) fn info(attendee: &Attendee) -> AttendeeInfo {
     AttendeeInfo {
         attendee_id: attendee.attendee_id.clone(),
         external_user_id: attendee.asked.external_user_id.clone(),

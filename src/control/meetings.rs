@@ -1,12 +1,13 @@
 //! Meetings: made, found, listed, ended.
 
+use call::exchange::{DialIn, Lookup};
 use call::meeting::{MeetingInfo, VideoMax};
 use serde_json::Value;
 use wire::plan::BridgeId;
 
-use super::attendees::Wanted;
+use super::attendees::{self, Wanted};
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Attendee, Meeting, NewMeeting, Store};
+use crate::store::{Attendee, Meeting, NewMeeting, Store, StoreError};
 
 impl Control {
     /// Makes a meeting and its first attendees. The same request with the same token, repeated while the
@@ -100,16 +101,49 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The meeting that has a PIN, for the exchange: what a phone dialled or keyed in.
-    pub async fn find_by_pin(&self, pin: &str) -> Option<MeetingInfo> {
-        match self.store.meeting_by_pin(pin).await {
-            Ok(found) => found
-                .filter(|meeting| meeting.ended_ms.is_none())
-                .map(|meeting| self.meeting_info(&meeting)),
+    /// The meeting that a phone dialled or keyed in: ten digits, or thirteen that also say who dials.
+    pub async fn find_by_dialled(&self, digits: &str) -> Lookup {
+        match self.look_up(digits).await {
+            Ok(found) => found,
             Err(error) => {
                 tracing::error!(%error, "a meeting could not be looked up");
-                None
+                Lookup::Failed
             }
+        }
+    }
+
+    async fn look_up(&self, digits: &str) -> Result<Lookup, StoreError> {
+        let (pin, suffix) = digits.split_at_checked(PIN_DIGITS).unwrap_or((digits, ""));
+        let Some(meeting) = self.store.meeting_by_pin(pin).await? else {
+            return Ok(Lookup::Unknown);
+        };
+        let who = match suffix {
+            "" => None,
+            suffix => {
+                let found = self.store.attendee_by_suffix(&meeting.meeting_id, suffix);
+                let Some(attendee) = found.await? else {
+                    return Ok(Lookup::Unknown);
+                };
+                let host = meeting.asked.meeting_host_id.as_deref();
+                Some(DialIn {
+                    moderator: host == Some(attendee.asked.external_user_id.as_str()),
+                    attendee: attendees::info(&attendee),
+                })
+            }
+        };
+        if meeting.ended_ms.is_some() {
+            return Ok(Lookup::Ended);
+        }
+        Ok(Lookup::Meeting {
+            info: self.meeting_info(&meeting),
+            who,
+        })
+    }
+
+    /// A moderator ended the meeting by phone: nobody finds it any more.
+    pub async fn end(&self, meeting_id: &str) {
+        if let Err(error) = self.store.end_meeting(meeting_id, now_ms()).await {
+            tracing::error!(%error, meeting_id, "a meeting that was ended by phone goes on in the store");
         }
     }
 
@@ -157,6 +191,9 @@ fn bridge(meeting_id: &str) -> BridgeId {
         .collect();
     BridgeId(u64::from_str_radix(&half, 16).unwrap_or_default())
 }
+
+/// Digits of a meeting's PIN.
+const PIN_DIGITS: usize = 10;
 
 /// Meetings in one list.
 const MOST_LISTED: u32 = 1000;

@@ -3,12 +3,13 @@
 //! Knowing the PIN is the permission, so wrong ones are counted per source and soon refused.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::StatusCode};
+use call::admit::Turn;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ use super::{Shared, body};
 use crate::control::Refusal;
 
 /// What the page sends.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Join {
     /// PIN or meeting id.
@@ -57,17 +58,27 @@ async fn take_in(
     join: &Join,
 ) -> Result<Value, Refusal> {
     let source = network(source);
-    if !shared.guesses().may_try(Instant::now(), source) {
+    if !may_try(shared, source).await {
         metrics::counter!("campanile_joins_total", "result" => "throttled").increment(1);
         return Err(Refusal::Throttled);
     }
     let control = &shared.control;
-    let found = control.visit(&join.meeting, &join.name).await;
-    if matches!(found, Err(Refusal::NotFound(_) | Refusal::Ended)) {
-        shared.guesses().missed(Instant::now(), source);
-        metrics::counter!("campanile_joins_total", "result" => "unknown").increment(1);
-    }
-    let (meeting, attendee) = found?;
+    // On its own, so that a request that is taken back before its answer has counted all the same.
+    let found = tokio::spawn({
+        let (shared, join) = (shared.clone(), join.clone());
+        async move {
+            let found = shared.control.visit(&join.meeting, &join.name).await;
+            let missed = matches!(found, Err(Refusal::NotFound(_) | Refusal::Ended));
+            shared.guesses().answered(Instant::now(), source, missed);
+            if missed {
+                metrics::counter!("campanile_joins_total", "result" => "unknown").increment(1);
+            }
+            found
+        }
+    });
+    let (meeting, attendee) = found
+        .await
+        .map_err(|error| Refusal::Failed(error.to_string()))??;
     metrics::counter!("campanile_joins_total", "result" => "ok").increment(1);
     let host = control.place.host(api::host(parts));
     Ok(json!({
@@ -78,8 +89,26 @@ async fn take_in(
         "DialIn": {
             "DialString": control.place.dial_string(&meeting),
             "Pin": meeting.pin,
+            // With these, a phone bears the visitor's name.
+            "PersonalId": attendee
+                .dial_suffix
+                .as_ref()
+                .map(|suffix| format!("{}{suffix}", meeting.pin)),
         },
     }))
+}
+
+/// Whether the source may name a meeting now. Where its tries are all under way it waits for one to be answered.
+async fn may_try(shared: &Shared, source: IpAddr) -> bool {
+    for _ in 0..LOOKS {
+        let turn = shared.guesses().ask(Instant::now(), source);
+        match turn {
+            Turn::Now => return true,
+            Turn::Later => tokio::time::sleep(BETWEEN_LOOKS).await,
+            Turn::Never => return false,
+        }
+    }
+    false
 }
 
 /// One household or host has a whole /64 of IPv6 addresses.
@@ -89,6 +118,10 @@ fn network(source: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
+
+/// How often, and how far apart, who waits for its turn looks.
+const LOOKS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Octets of a request to join.
 const MOST: usize = 4096;

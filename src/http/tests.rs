@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
+use call::exchange::Lookup;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -457,12 +458,54 @@ async fn the_directory_does_not_keep_the_desk_alive() {
     drop(server.router);
     drop(server.shared);
     assert!(desk.recv().await.is_none());
+    let found = directory.find_by_dialled(text(&meeting, "/Pin")).await;
+    let Lookup::Meeting { info, who: None } = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(info.id, text(&meeting, "/MeetingId"));
+}
+
+#[tokio::test]
+async fn thirteen_digits_say_who_dials_and_whether_it_is_the_host() {
+    let server = server().await;
+    let meeting = server.meeting().await;
+    let directory = server.shared.control.directory();
+    let store = &server.shared.control.store;
+    let plain = store.meeting(text(&meeting, "/MeetingId")).await.unwrap();
+    let mut asked = plain.unwrap().asked;
+    asked.meeting_host_id = Some("host".to_owned());
+    asked.client_request_token = "another".to_owned();
+    let (meeting, _) = store.create_meeting(asked, &[], 1).await.unwrap();
+    let (id, pin) = (meeting.meeting_id.as_str(), meeting.pin.as_str());
+    let mut suffixes = Vec::new();
+    for name in ["host", "guest"] {
+        let asked = crate::store::NewAttendee {
+            external_user_id: name.to_owned(),
+            audio: "SendReceive".to_owned(),
+            video: "SendReceive".to_owned(),
+            content: "SendReceive".to_owned(),
+        };
+        let made = store.create_attendee(id, &asked, 1).await.unwrap();
+        let suffix = made.dial_suffix.unwrap();
+        let found = directory.find_by_dialled(&format!("{pin}{suffix}")).await;
+        let Lookup::Meeting { who: Some(who), .. } = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(who.attendee.external_user_id, name);
+        assert_eq!(who.moderator, name == "host");
+        suffixes.push(suffix);
+    }
+    let wrong = (0..1000)
+        .map(|number| format!("{number:03}"))
+        .find(|suffix| !suffixes.contains(suffix))
+        .unwrap();
+    let nobody = directory.find_by_dialled(&format!("{pin}{wrong}")).await;
+    assert_eq!(nobody, Lookup::Unknown);
+    store.end_meeting(id, 2).await.unwrap();
+    assert_eq!(directory.find_by_dialled(pin).await, Lookup::Ended);
     assert_eq!(
-        directory
-            .find_by_pin(text(&meeting, "/Pin"))
-            .await
-            .unwrap()
-            .id,
-        text(&meeting, "/MeetingId")
+        directory.find_by_dialled("0000000000").await,
+        Lookup::Unknown
     );
+    assert_eq!(directory.find_by_dialled("ü").await, Lookup::Unknown);
 }

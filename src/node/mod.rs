@@ -235,7 +235,7 @@ impl Node {
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let finder = wiring::finder(control.directory());
+        let library = wiring::library(control.directory());
         let exchange = Exchange::new(
             wiring::exchange_config(config, &local)?,
             (Instant::now(), SystemTime::now()),
@@ -247,7 +247,7 @@ impl Node {
             media_events,
             Shards::new(shards),
             recorder.clone(),
-            finder,
+            library,
         );
         tasks.spawn(task.run());
 

@@ -112,7 +112,7 @@ fn decode(wav: impl Read) -> Result<Vec<i16>, SoundError> {
 /// The mixer's rate.
 const RATE: u32 = 48_000;
 
-const PROMPTS: [(Prompt, &[u8]); 5] = [
+const PROMPTS: [(Prompt, &[u8]); 12] = [
     (
         Prompt::EnterMeetingId,
         include_bytes!("../../config/prompts/enter-meeting-id.wav"),
@@ -132,6 +132,34 @@ const PROMPTS: [(Prompt, &[u8]); 5] = [
     (
         Prompt::MeetingEnded,
         include_bytes!("../../config/prompts/meeting-ended.wav"),
+    ),
+    (
+        Prompt::MeetingFull,
+        include_bytes!("../../config/prompts/meeting-full.wav"),
+    ),
+    (
+        Prompt::MeetingLocked,
+        include_bytes!("../../config/prompts/meeting-locked.wav"),
+    ),
+    (
+        Prompt::MeetingUnlocked,
+        include_bytes!("../../config/prompts/meeting-unlocked.wav"),
+    ),
+    (
+        Prompt::Muted,
+        include_bytes!("../../config/prompts/muted.wav"),
+    ),
+    (
+        Prompt::Unmuted,
+        include_bytes!("../../config/prompts/unmuted.wav"),
+    ),
+    (
+        Prompt::SomeoneJoined,
+        include_bytes!("../../config/prompts/someone-joined.wav"),
+    ),
+    (
+        Prompt::SomeoneLeft,
+        include_bytes!("../../config/prompts/someone-left.wav"),
     ),
 ];
 

@@ -18,7 +18,7 @@ use wire::sip::Host;
 
 use super::addresses::advertised;
 use super::certificate::Certificates;
-use super::desk::Finder;
+use super::desk::Library;
 use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, dtls_identity, fault, seed};
@@ -205,12 +205,19 @@ pub(super) fn exchange_config(
     Ok(exchange)
 }
 
-/// Looks meetings up by the id that was dialled.
-pub(super) fn finder(directory: Directory) -> Finder {
-    Arc::new(move |pin: String| {
-        let directory = directory.clone();
-        Box::pin(async move { directory.find_by_pin(&pin).await })
-    })
+/// What calls want of the store.
+pub(super) fn library(directory: Directory) -> Library {
+    let ending = directory.clone();
+    Library {
+        find: Arc::new(move |digits: String| {
+            let directory = directory.clone();
+            Box::pin(async move { directory.find_by_dialled(&digits).await })
+        }),
+        end: Arc::new(move |meeting: String| {
+            let directory = ending.clone();
+            Box::pin(async move { directory.end(&meeting).await })
+        }),
+    }
 }
 
 /// Everything that accepts connections.

@@ -1,5 +1,7 @@
 //! Attendees: made once per meeting and external user, found by token.
 
+use std::collections::HashSet;
+
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
@@ -31,10 +33,12 @@ pub struct Attendee {
     pub join_token: Secret,
     /// Made, ms since the epoch.
     pub created_ms: i64,
+    /// Three digits that follow the meeting's PIN when the attendee dials in; `None` where none was free.
+    pub dial_suffix: Option<String>,
 }
 
-const COLUMNS: &str =
-    "attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms";
+const COLUMNS: &str = "attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms, \
+    dial_suffix";
 
 impl Store {
     /// Makes an attendee of a meeting, or finds the one of the same external user.
@@ -69,6 +73,25 @@ impl Store {
         .await?;
         found.map(|row| from_row(&row)).transpose()
     }
+
+    /// The attendee of a meeting who dials in with these three digits after its PIN.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn attendee_by_suffix(
+        &self,
+        meeting_id: &str,
+        dial_suffix: &str,
+    ) -> Result<Option<Attendee>, StoreError> {
+        let found = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM attendees WHERE meeting_id = $1 AND dial_suffix = $2 AND removed_ms IS NULL"
+        )))
+        .bind(meeting_id.to_owned())
+        .bind(dial_suffix.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        found.map(|row| from_row(&row)).transpose()
+    }
 }
 
 /// The same within a transaction that holds the write lock.
@@ -94,9 +117,10 @@ pub(super) async fn create(
         asked: asked.clone(),
         join_token: draw::join_token()?,
         created_ms: now_ms,
+        dial_suffix: free_suffix(transaction, meeting_id).await?,
     };
     sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO attendees ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        "INSERT INTO attendees ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     )))
     .bind(attendee.attendee_id.clone())
     .bind(attendee.meeting_id.clone())
@@ -106,10 +130,40 @@ pub(super) async fn create(
     .bind(asked.content.clone())
     .bind(attendee.join_token.expose().to_owned())
     .bind(now_ms)
+    .bind(attendee.dial_suffix.clone())
     .execute(&mut **transaction)
     .await?;
     Ok(attendee)
 }
+
+/// A suffix that no attendee of the meeting has; `None` when a thousand have theirs. The caller holds the write lock.
+async fn free_suffix(
+    transaction: &mut Transaction<'static, Any>,
+    meeting_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT dial_suffix FROM attendees WHERE meeting_id = $1 AND dial_suffix IS NOT NULL AND removed_ms IS NULL",
+    )
+    .bind(meeting_id.to_owned())
+    .fetch_all(&mut **transaction)
+    .await?;
+    let taken: HashSet<String> = rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    if taken.len() >= SUFFIXES {
+        return Ok(None);
+    }
+    loop {
+        let suffix = draw::dial_suffix()?;
+        if !taken.contains(&suffix) {
+            return Ok(Some(suffix));
+        }
+    }
+}
+
+/// How many suffixes there are. As long as one is free it is found soon enough: a thousand draws, should it be the last.
+const SUFFIXES: usize = 1000;
 
 fn from_row(row: &AnyRow) -> Result<Attendee, StoreError> {
     Ok(Attendee {
@@ -123,6 +177,7 @@ fn from_row(row: &AnyRow) -> Result<Attendee, StoreError> {
         },
         join_token: Secret::new(row.try_get(6)?),
         created_ms: row.try_get(7)?,
+        dial_suffix: row.try_get(8)?,
     })
 }
 
@@ -182,5 +237,34 @@ mod tests {
             .unwrap();
         assert_eq!(first.attendee_id, again.attendee_id);
         assert_ne!(first.attendee_id, elsewhere.attendee_id);
+    }
+
+    #[tokio::test]
+    async fn an_attendee_is_found_by_the_digits_that_only_it_has_in_the_meeting() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let (one, _) = store.create_meeting(meeting("t"), &[], 1).await.unwrap();
+        let mut suffixes = std::collections::BTreeSet::new();
+        for number in 0..60 {
+            let made = store
+                .create_attendee(&one.meeting_id, &asked(&number.to_string()), 1)
+                .await
+                .unwrap();
+            let suffix = made.dial_suffix.clone().unwrap();
+            assert!(suffix.len() == 3 && suffix.bytes().all(|byte| byte.is_ascii_digit()));
+            let found = store
+                .attendee_by_suffix(&one.meeting_id, &suffix)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(found.attendee_id, made.attendee_id);
+            assert!(suffixes.insert(suffix));
+        }
+        let free = (0..1000)
+            .map(|number| format!("{number:03}"))
+            .find(|suffix| !suffixes.contains(suffix))
+            .unwrap();
+        let nobody = store.attendee_by_suffix(&one.meeting_id, &free).await;
+        assert!(nobody.unwrap().is_none());
     }
 }

@@ -43,6 +43,11 @@ pub(super) fn pin() -> Result<String, StoreError> {
     Ok((1_000_000_000 + below(9_000_000_000)?).to_string())
 }
 
+/// Three digits.
+pub(super) fn dial_suffix() -> Result<String, StoreError> {
+    Ok(format!("{:03}", below(1000)?))
+}
+
 /// 256 bits in letters that a WebSocket sub-protocol may carry.
 pub(super) fn join_token() -> Result<Secret, StoreError> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(octets::<32>()?)))

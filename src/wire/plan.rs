@@ -456,6 +456,20 @@ pub enum Prompt {
     Joined,
     /// "This meeting has ended."
     MeetingEnded,
+    /// "This meeting is full."
+    MeetingFull,
+    /// "This meeting is locked."
+    MeetingLocked,
+    /// "This meeting is unlocked."
+    MeetingUnlocked,
+    /// "Muted."
+    Muted,
+    /// "Unmuted."
+    Unmuted,
+    /// A short tone: somebody else came in.
+    SomeoneJoined,
+    /// A short tone: somebody left.
+    SomeoneLeft,
     /// A sound file that the node loaded at run time (`campanile call --play`).
     File,
 }

@@ -1,6 +1,12 @@
 //! SIP dialogs (RFC 3261 §12): ids, route set, targets and sequence numbers of both sides.
 //!
-//! A dialog has no timers and no messages in flight: those are [`crate::transaction`]s and the session's.
+//! A dialog has no timers and no messages in flight: those are [`crate::transaction`]s and the session's. What else
+//! two user agents keep between them is beside it: [`session_timer`], [`reliable`] provisional responses, and how long
+//! to wait when their offers crossed ([`glare`]).
+
+pub mod glare;
+pub mod reliable;
+pub mod session_timer;
 
 use wire::sip::{CSeq, Message, Method, Name, NameAddr, Uri};
 
@@ -73,7 +79,7 @@ impl Dialog {
         })
     }
 
-    /// The dialog that this 2xx to our INVITE makes (RFC 3261 §12.1.2).
+    /// The dialog that this response to our INVITE makes (RFC 3261 §12.1.2): a 2xx, or an early one with a tag.
     ///
     /// # Errors
     /// [`DialogError::Missing`] when the response lacks To, Call-ID, CSeq or a Contact with a URI.
@@ -95,6 +101,19 @@ impl Dialog {
                 routes
             },
         })
+    }
+
+    /// The 2xx that makes an early dialog a confirmed one settles target and route set (RFC 3261 §13.2.2.4).
+    ///
+    /// # Errors
+    /// [`DialogError::Missing`] when the response lacks a Contact with a URI, or has unreadable routes.
+    pub fn confirm(&mut self, response: &Message) -> Result<(), DialogError> {
+        let target = contact(response)?;
+        let mut routes = routes(response)?;
+        routes.reverse();
+        self.target = target;
+        self.routes = routes;
+        Ok(())
     }
 
     /// Its name.
@@ -305,6 +324,36 @@ mod tests {
         assert_eq!(dialog.take_cseq(&next), Ok(()));
         next.headers.replace(Name::CSeq, "8 INVITE");
         assert_eq!(dialog.take_cseq(&next), Err(DialogError::LowCseq));
+    }
+
+    #[test]
+    fn the_2xx_settles_target_and_routes_of_an_early_dialog_and_keeps_its_numbers() {
+        let mut early = Message::response_to(&invite(), 183, "Session Progress");
+        early.tag_to("them").unwrap();
+        early.headers.push(Name::Contact, "<sip:early@203.0.113.9>");
+        let mut dialog = Dialog::uac(&invite(), &early).unwrap();
+        assert_eq!(
+            header(&dialog.request(Method::Prack), Name::CSeq),
+            ["8 PRACK"]
+        );
+        let mut success = Message::response_to(&invite(), 200, "OK");
+        success.tag_to("them").unwrap();
+        success.copy_record_routes(&invite());
+        assert_eq!(
+            dialog.confirm(&success),
+            Err(DialogError::Missing("Contact"))
+        );
+        success
+            .headers
+            .push(Name::Contact, "<sip:final@203.0.113.9>");
+        dialog.confirm(&success).unwrap();
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.request_uri(), Some("sip:final@203.0.113.9"));
+        assert_eq!(header(&bye, Name::CSeq), ["9 BYE"]);
+        assert_eq!(
+            header(&bye, Name::Route),
+            ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]
+        );
     }
 
     #[test]

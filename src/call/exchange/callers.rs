@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use wire::plan::{LegId, MediaCommand, MediaEvent, Prompt};
 
 use super::finds::Asked;
-use super::{Exchange, Output};
+use super::{DialIn, Exchange, Lookup, Output};
 use crate::admit::{PhoneRefusal, SignalRefusal};
 use crate::ending::{Cause, Ending, Side};
 use crate::ivr::{Ivr, Step};
+use crate::keypad::Keypad;
 use crate::meeting::{Capabilities, Identity, MeetingInfo, Seat};
 use crate::note::TransactionId;
 use crate::phone::{self, Arrival, Dialled};
@@ -21,25 +22,40 @@ pub(super) struct Caller {
     peer: IpAddr,
     /// What the roster shows.
     name: String,
-    state: State,
+    /// Whether it can be told why before it is refused.
+    early_media: bool,
+    pub(super) state: State,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// It dialled an id, which is looked up before the call is answered.
     Finding,
     /// Its place is taken; when the call is answered, it sits down.
-    Expected { meeting: String, attendee: String },
+    Expected(Place),
     /// When the call is answered, it is asked for an id.
     Unasked,
     /// It is being asked.
     Asked(Box<Ivr>),
     /// In the meeting.
-    Seated { meeting: String, attendee: String },
-    /// The meeting ended; it is told, and then hung up on.
-    Farewell { by: Instant },
+    Seated { place: Place, keypad: Keypad },
+    /// It is told why it will be refused.
+    Refused { refusal: PhoneRefusal, by: Instant },
+    /// It is told why it cannot stay, and then hung up on.
+    Farewell { refusal: PhoneRefusal, by: Instant },
     /// Being hung up on.
     Over,
+}
+
+/// Where a phone sits, and as whom.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    /// The meeting's id.
+    pub(super) meeting: String,
+    /// The attendee's id.
+    pub(super) attendee: String,
+    /// Whether it is the meeting's host.
+    pub(super) moderator: bool,
 }
 
 /// Should the end of the last words never be told, hang up all the same.
@@ -51,9 +67,9 @@ impl Caller {
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Asked(ivr) => ivr.next_timeout(),
-            State::Farewell { by } => Some(*by),
+            State::Farewell { by, .. } | State::Refused { by, .. } => Some(*by),
             State::Finding
-            | State::Expected { .. }
+            | State::Expected(_)
             | State::Unasked
             | State::Seated { .. }
             | State::Over => None,
@@ -79,6 +95,8 @@ impl Exchange {
             phone::Output::Note(note) => self.note(note),
             phone::Output::Arrived(arrival) => self.arrived(now, &arrival),
             phone::Output::Answered { call, leg } => self.answered(now, call, leg),
+            phone::Output::EarlyMedia { call, leg } => self.tell_refusal(now, call, leg),
+            phone::Output::Digit { leg, digit } => self.caller_digit(now, leg, digit),
             phone::Output::Ended { call, leg, ending } => {
                 self.caller_gone(now, call, leg, &ending);
             }
@@ -86,58 +104,71 @@ impl Exchange {
     }
 
     pub(super) fn caller_media(&mut self, now: Instant, event: &MediaEvent) {
-        match event {
-            MediaEvent::Digit { leg, digit } => {
-                if let Some((_, caller)) = self.caller_of(*leg)
-                    && let State::Asked(ivr) = &mut caller.state
-                {
-                    ivr.digit(now, *digit);
-                }
+        let MediaEvent::PromptEnded { leg, prompt } = event else {
+            return;
+        };
+        let Some((call, caller)) = self.caller_of(*leg) else {
+            return;
+        };
+        match &mut caller.state {
+            State::Asked(ivr) => ivr.prompt_ended(now),
+            State::Farewell { refusal, .. } if refusal.prompt() == Some(*prompt) => {
+                let ending = Ending::new(refusal.cause());
+                self.hang_up(now, call, ending);
             }
-            MediaEvent::PromptEnded { leg, prompt } => {
-                let Some((call, caller)) = self.caller_of(*leg) else {
-                    return;
-                };
-                match &mut caller.state {
-                    State::Asked(ivr) => ivr.prompt_ended(now),
-                    State::Farewell { .. } if *prompt == Prompt::MeetingEnded => {
-                        self.hang_up(now, call, Ending::new(Cause::MeetingEnded));
-                    }
-                    _ => {}
-                }
+            State::Refused { refusal, .. } if refusal.prompt() == Some(*prompt) => {
+                let refusal = *refusal;
+                self.refuse_at_once(now, call, refusal);
             }
             _ => {}
         }
     }
 
-    /// The answer to a question about a PIN.
-    pub(super) fn found(&mut self, now: Instant, query: u64, meeting: Option<MeetingInfo>) {
-        let Some(call) = self.finds.answered(now, query, meeting.is_none()) else {
+    /// The answer to a question about a meeting id.
+    pub(super) fn found(&mut self, now: Instant, query: u64, found: Lookup) {
+        let missed = matches!(found, Lookup::Unknown | Lookup::Ended);
+        let Some(call) = self.finds.answered(now, query, missed) else {
             return;
         };
-        match meeting {
-            Some(info) => self.found_meeting(now, call, info),
-            None => self.found_nothing(now, call, PhoneRefusal::UnknownMeeting),
+        match found {
+            Lookup::Meeting { info, who } => self.found_meeting(now, call, &info, who),
+            Lookup::Ended => self.found_nothing(now, call, PhoneRefusal::MeetingEnded),
+            Lookup::Unknown => self.found_nothing(now, call, PhoneRefusal::UnknownMeeting),
+            Lookup::Failed => self.found_nothing(now, call, PhoneRefusal::Internal),
         }
         for (call, asked) in self.finds.released(now) {
             self.find_asked(now, call, asked);
         }
     }
 
-    /// No meeting has the id, or nobody is told whether one has.
+    /// There is no meeting to go to, or nobody is told whether there is.
     fn found_nothing(&mut self, now: Instant, call: TransactionId, refusal: PhoneRefusal) {
         let Some(caller) = self.callers.get_mut(&call) else {
             return;
         };
         match &mut caller.state {
-            // Who guesses learns nothing, not even that it was found out.
-            State::Asked(ivr) => ivr.unknown(now),
+            State::Asked(ivr) => match refusal {
+                PhoneRefusal::MeetingEnded => {
+                    if ivr.found() {
+                        self.say_farewell(now, call, refusal);
+                    }
+                }
+                PhoneRefusal::Internal => ivr.failed(),
+                // Who guesses learns nothing, not even that it was found out.
+                _ => ivr.unknown(now),
+            },
             State::Finding => self.refuse_caller(now, call, refusal),
             _ => {}
         }
     }
 
-    fn found_meeting(&mut self, now: Instant, call: TransactionId, info: MeetingInfo) {
+    fn found_meeting(
+        &mut self,
+        now: Instant,
+        call: TransactionId,
+        info: &MeetingInfo,
+        who: Option<DialIn>,
+    ) {
         let Some(caller) = self.callers.get_mut(&call) else {
             return;
         };
@@ -152,19 +183,15 @@ impl Exchange {
             _ => return,
         };
         let leg = caller.leg;
-        match self.take_caller_in(now, call, &info) {
-            Ok(attendee) => {
-                let meeting = info.id;
-                if answered {
-                    self.seat_caller(now, call, leg, meeting, attendee);
-                } else {
-                    if let Some(caller) = self.callers.get_mut(&call) {
-                        caller.state = State::Expected { meeting, attendee };
-                    }
-                    self.phones.handle(now, phone::Input::Accept { call });
+        match self.take_caller_in(now, call, info, who) {
+            Ok(place) if answered => self.seat_caller(now, call, leg, place),
+            Ok(place) => {
+                if let Some(caller) = self.callers.get_mut(&call) {
+                    caller.state = State::Expected(place);
                 }
+                self.phones.handle(now, phone::Input::Accept { call });
             }
-            Err(refusal) if answered => self.hang_up(now, call, Ending::new(refusal.cause())),
+            Err(refusal) if answered => self.say_farewell(now, call, refusal),
             Err(refusal) => self.refuse_caller(now, call, refusal),
         }
     }
@@ -176,14 +203,26 @@ impl Exchange {
         };
         let leg = caller.leg;
         if matches!(caller.state, State::Seated { .. }) {
-            caller.state = State::Farewell { by: now + FAREWELL };
             self.command(MediaCommand::Leave { leg });
-            self.command(MediaCommand::Play {
-                leg,
-                prompt: Prompt::MeetingEnded,
-            });
+            self.say_farewell(now, call, PhoneRefusal::MeetingEnded);
         } else {
             self.hang_up(now, call, Ending::new(Cause::MeetingEnded));
+        }
+    }
+
+    /// Tells a phone that was answered why it cannot be in the meeting, and hangs up on it.
+    fn say_farewell(&mut self, now: Instant, call: TransactionId, refusal: PhoneRefusal) {
+        let Some(caller) = self.callers.get_mut(&call) else {
+            return;
+        };
+        let leg = caller.leg;
+        match refusal.prompt() {
+            Some(prompt) => {
+                let by = now + FAREWELL;
+                caller.state = State::Farewell { refusal, by };
+                self.command(MediaCommand::Play { leg, prompt });
+            }
+            None => self.hang_up(now, call, Ending::new(refusal.cause())),
         }
     }
 
@@ -197,15 +236,22 @@ impl Exchange {
 
     pub(super) fn time_out_callers(&mut self, now: Instant) {
         let mut said_goodbye = Vec::new();
+        let mut refused = Vec::new();
         for (call, caller) in &mut self.callers {
             match &mut caller.state {
                 State::Asked(ivr) => ivr.timeout(now),
-                State::Farewell { by } if now >= *by => said_goodbye.push(*call),
+                State::Farewell { refusal, by } if now >= *by => {
+                    said_goodbye.push((*call, *refusal));
+                }
+                State::Refused { refusal, by } if now >= *by => refused.push((*call, *refusal)),
                 _ => {}
             }
         }
-        for call in said_goodbye {
-            self.hang_up(now, call, Ending::new(Cause::MeetingEnded));
+        for (call, refusal) in refused {
+            self.refuse_at_once(now, call, refusal);
+        }
+        for (call, refusal) in said_goodbye {
+            self.hang_up(now, call, Ending::new(refusal.cause()));
         }
     }
 
@@ -247,6 +293,7 @@ impl Exchange {
                 leg: arrival.leg,
                 peer,
                 name: name_of(arrival),
+                early_media: arrival.early_media,
                 state,
             },
         );
@@ -264,9 +311,7 @@ impl Exchange {
         };
         match std::mem::replace(&mut caller.state, State::Over) {
             State::Unasked => caller.state = State::Asked(Box::new(Ivr::new(now, limits))),
-            State::Expected { meeting, attendee } => {
-                self.seat_caller(now, call, leg, meeting, attendee);
-            }
+            State::Expected(place) => self.seat_caller(now, call, leg, place),
             other => caller.state = other,
         }
     }
@@ -277,11 +322,10 @@ impl Exchange {
         let Some(caller) = self.callers.remove(&call) else {
             return;
         };
-        if let State::Expected { meeting, attendee } | State::Seated { meeting, attendee } =
-            caller.state
-            && let Some(meeting) = self.meetings.get_mut(&meeting)
+        if let State::Expected(place) | State::Seated { place, .. } = caller.state
+            && let Some(meeting) = self.meetings.get_mut(&place.meeting)
         {
-            meeting.remove(now, &attendee, ending.side == Side::Network);
+            meeting.remove(now, &place.attendee, ending.side == Side::Network);
         } else if let Some((meeting, attendee)) = self.seat_of(call) {
             // It was hung up on while it sat there.
             if let Some(meeting) = self.meetings.get_mut(&meeting) {
@@ -298,14 +342,14 @@ impl Exchange {
         })
     }
 
-    fn find(&mut self, now: Instant, call: TransactionId, source: IpAddr, pin: String) {
-        let asked = self.finds.ask(now, call, source, pin);
+    fn find(&mut self, now: Instant, call: TransactionId, source: IpAddr, digits: String) {
+        let asked = self.finds.ask(now, call, source, digits);
         self.find_asked(now, call, asked);
     }
 
     fn find_asked(&mut self, now: Instant, call: TransactionId, asked: Asked) {
         match asked {
-            Asked::Out(query, pin) => self.out.push_back(Output::Find { query, pin }),
+            Asked::Out(query, digits) => self.out.push_back(Output::Find { query, digits }),
             Asked::Waits => {}
             Asked::Refused => self.found_nothing(now, call, PhoneRefusal::Guessing),
         }
@@ -316,56 +360,93 @@ impl Exchange {
         now: Instant,
         call: TransactionId,
         info: &MeetingInfo,
-    ) -> Result<String, PhoneRefusal> {
-        let attendee_id = TransactionId::new(&mut self.random).to_string();
-        let name = self
-            .callers
-            .get(&call)
-            .map(|caller| caller.name.clone())
-            .unwrap_or_default();
+        who: Option<DialIn>,
+    ) -> Result<Place, PhoneRefusal> {
+        // A phone is an attendee of its own even if it is somebody's second device; it only bears their name.
+        let attendee = TransactionId::new(&mut self.random).to_string();
+        let moderator = who.as_ref().is_some_and(|who| who.moderator);
+        let invited = who.is_some();
+        let (name, may) = match who {
+            Some(who) => (who.attendee.external_user_id, who.attendee.capabilities),
+            None => {
+                let caller = self.callers.get(&call);
+                let name = caller.map(|caller| caller.name.clone());
+                (name.unwrap_or_default(), Capabilities::default())
+            }
+        };
         let identity = Identity {
-            attendee_id: attendee_id.clone(),
+            attendee_id: attendee.clone(),
             external_user_id: name,
             content: false,
-            may: Capabilities::default(),
+            may,
         };
-        self.room(now, info)
-            .ok_or(PhoneRefusal::MeetingEnded)?
+        let meeting = self.room(now, info).ok_or(PhoneRefusal::MeetingEnded)?;
+        if meeting.is_locked() && !invited {
+            return Err(PhoneRefusal::MeetingLocked);
+        }
+        meeting
             .take_in(identity, Seat::Phone(call))
             .map_err(|refusal| match refusal {
                 SignalRefusal::MeetingFull => PhoneRefusal::MeetingFull,
                 _ => PhoneRefusal::MeetingEnded,
             })?;
-        Ok(attendee_id)
+        Ok(Place {
+            meeting: info.id.clone(),
+            attendee,
+            moderator,
+        })
     }
 
-    fn seat_caller(
-        &mut self,
-        now: Instant,
-        call: TransactionId,
-        leg: LegId,
-        meeting_id: String,
-        attendee: String,
-    ) {
-        let Some(meeting) = self.meetings.get_mut(&meeting_id) else {
+    fn seat_caller(&mut self, now: Instant, call: TransactionId, leg: LegId, place: Place) {
+        let Some(meeting) = self.meetings.get_mut(&place.meeting) else {
             return self.hang_up(now, call, Ending::new(Cause::MeetingEnded));
         };
         let bridge = meeting.info().bridge;
-        meeting.enter(now, &attendee, leg, call, false);
+        meeting.enter(now, &place.attendee, leg, call, false);
+        let muted = meeting.is_muted(&place.attendee);
         if let Some(caller) = self.callers.get_mut(&call) {
-            caller.state = State::Seated {
-                meeting: meeting_id,
-                attendee,
-            };
+            let keypad = Keypad::default();
+            caller.state = State::Seated { place, keypad };
         }
         self.command(MediaCommand::Join { leg, bridge });
+        if muted {
+            self.command(MediaCommand::Mute { leg, muted });
+        }
         self.command(MediaCommand::Play {
             leg,
             prompt: Prompt::Joined,
         });
     }
 
+    /// Refuses a call that was not answered: at once, or after telling it why where it can hear that.
     fn refuse_caller(&mut self, now: Instant, call: TransactionId, refusal: PhoneRefusal) {
+        let told = self.callers.get_mut(&call).filter(|caller| {
+            caller.early_media
+                && matches!(caller.state, State::Finding)
+                && refusal.prompt().is_some()
+        });
+        let Some(caller) = told else {
+            return self.refuse_at_once(now, call, refusal);
+        };
+        caller.state = State::Refused {
+            refusal,
+            by: now + FAREWELL,
+        };
+        self.phones.handle(now, phone::Input::Early { call });
+    }
+
+    /// The call hears what is played now.
+    fn tell_refusal(&mut self, now: Instant, call: TransactionId, leg: LegId) {
+        if let Some(caller) = self.callers.get_mut(&call)
+            && let State::Refused { refusal, by } = &mut caller.state
+            && let Some(prompt) = refusal.prompt()
+        {
+            *by = now + FAREWELL;
+            self.command(MediaCommand::Play { leg, prompt });
+        }
+    }
+
+    fn refuse_at_once(&mut self, now: Instant, call: TransactionId, refusal: PhoneRefusal) {
         if let Some(caller) = self.callers.get_mut(&call) {
             caller.state = State::Over;
         }
@@ -374,7 +455,7 @@ impl Exchange {
             .handle(now, phone::Input::Refuse { call, ending });
     }
 
-    fn caller_of(&mut self, leg: LegId) -> Option<(TransactionId, &mut Caller)> {
+    pub(super) fn caller_of(&mut self, leg: LegId) -> Option<(TransactionId, &mut Caller)> {
         let call = *self.caller_legs.get(&leg)?;
         Some((call, self.callers.get_mut(&call)?))
     }

@@ -53,17 +53,17 @@ impl Finds {
         now: Instant,
         call: TransactionId,
         source: IpAddr,
-        pin: String,
+        digits: String,
     ) -> Asked {
         let find = Find { call, source };
         match self.guesses.ask(now, source) {
             Turn::Now => {
                 self.last += 1;
                 self.under_way.insert(self.last, find);
-                Asked::Out(self.last, pin)
+                Asked::Out(self.last, digits)
             }
             Turn::Later => {
-                self.waiting.push_back((find, pin));
+                self.waiting.push_back((find, digits));
                 Asked::Waits
             }
             Turn::Never => Asked::Refused,
@@ -87,7 +87,10 @@ impl Finds {
         let waiting = std::mem::take(&mut self.waiting);
         waiting
             .into_iter()
-            .map(|(find, pin)| (find.call, self.ask(now, find.call, find.source, pin)))
+            .map(|(find, digits)| {
+                let asked = self.ask(now, find.call, find.source, digits);
+                (find.call, asked)
+            })
             .filter(|(_, asked)| *asked != Asked::Waits)
             .collect()
     }

@@ -26,6 +26,37 @@ pub struct Admitted {
     pub content: bool,
 }
 
+/// What was found by a dialled meeting id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once, taken apart at once, never stored"
+)]
+pub enum Lookup {
+    /// A running meeting.
+    Meeting {
+        /// What is stored of it.
+        info: MeetingInfo,
+        /// Who dialled, where the id says so.
+        who: Option<DialIn>,
+    },
+    /// The meeting was there and has ended.
+    Ended,
+    /// No meeting, or nobody in it, has the id.
+    Unknown,
+    /// It could not be looked up.
+    Failed,
+}
+
+/// Who is meant by the last three of thirteen digits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialIn {
+    /// The attendee.
+    pub attendee: AttendeeInfo,
+    /// Whether it is the meeting's host.
+    pub moderator: bool,
+}
+
 /// Something that happened outside.
 #[derive(Debug)]
 #[allow(
@@ -75,8 +106,8 @@ pub enum Input {
     Found {
         /// The question's number.
         query: u64,
-        /// The meeting with that PIN, if there is one.
-        meeting: Option<MeetingInfo>,
+        /// What was found.
+        found: Lookup,
     },
     /// The meeting was deleted: everybody out.
     EndMeeting {
@@ -133,12 +164,17 @@ pub enum Output {
     },
     /// A command for the shard that has the leg.
     Media(MediaCommand),
-    /// Look a meeting up by PIN; answered by [`Input::Found`].
+    /// Look a meeting up by the id that was dialled; answered by [`Input::Found`], always.
     Find {
         /// The question's number.
         query: u64,
-        /// The digits dialled.
-        pin: String,
+        /// Its ten digits; or thirteen, the last three of which say who dials.
+        digits: String,
+    },
+    /// A moderator ended the meeting: nobody may come in any more.
+    EndMeeting {
+        /// Its id.
+        meeting: String,
     },
     /// Something happened that the record, the metrics and the events want to know.
     Note(Note),

@@ -13,13 +13,14 @@ mod browsers;
 mod callers;
 mod finds;
 mod io;
+mod keys;
 mod rooms;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod virtual_time;
 
-pub use io::{Admission, Admitted, Config, Counts, Input, Output};
+pub use io::{Admission, Admitted, Config, Counts, DialIn, Input, Lookup, Output};
 
 pub use crate::meeting::{AttendeeInfo, Capabilities, Capability, ConnId, MeetingInfo, VideoMax};
 pub use crate::transaction::{Flow, FlowId, Transport};
@@ -120,7 +121,7 @@ impl Exchange {
             Input::SignalFrame { conn, frame } => self.signal_frame(now, conn, frame),
             Input::SignalClosed { conn } => self.signal_closed(now, conn),
             Input::Media(event) => self.media(now, event),
-            Input::Found { query, meeting } => self.found(now, query, meeting),
+            Input::Found { query, found } => self.found(now, query, found),
             Input::EndMeeting { meeting } => self.end_meeting(now, &meeting),
             Input::RemoveAttendee { meeting, attendee } => {
                 self.remove_attendee(now, &meeting, &attendee);

@@ -140,7 +140,10 @@ impl Exchange {
                     self.signal(now, conn, *frame);
                 }
                 Told::Frame { .. } => {}
-                Told::Note(note) => self.note(note),
+                Told::Note(note) => {
+                    self.play_tones(meeting, &note);
+                    self.note(note);
+                }
             }
         }
     }

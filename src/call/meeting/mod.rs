@@ -93,6 +93,8 @@ pub struct Meeting {
     quiet_at: Option<Instant>,
     /// What every browser can show, as last told.
     codecs: Vec<VideoCodec>,
+    /// Nobody comes in by the meeting's id alone.
+    locked: bool,
     /// Somebody was in it.
     started: bool,
     empty_since: Option<Instant>,
@@ -129,6 +131,7 @@ impl Meeting {
             heard: BTreeSet::new(),
             quiet_at: None,
             codecs: BOTH_CODECS.to_vec(),
+            locked: false,
             started: false,
             empty_since: Some(now),
             ends_after,
@@ -140,6 +143,17 @@ impl Meeting {
     #[must_use]
     pub fn info(&self) -> &MeetingInfo {
         &self.info
+    }
+
+    /// Whether it is locked: who has nothing but its id stays out.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// Locks or unlocks it.
+    pub fn lock(&mut self, locked: bool) {
+        self.locked = locked;
     }
 
     /// Takes an attendee in, without media yet. The seat that it had before is returned: it is to be vacated.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use wire::plan::LegId;
 
-use super::Meeting;
 use super::frames::{self, SILENT};
+use super::{Meeting, Seat};
 
 /// Levels come about five times a second; when none came for this long, nobody speaks.
 const QUIET_AFTER: Duration = Duration::from_millis(600);
@@ -23,6 +23,24 @@ impl Meeting {
             self.tell_all(&frames::roster(vec![frames::muted(audio_stream, state)]));
         }
         state
+    }
+
+    /// Whether an attendee is muted.
+    #[must_use]
+    pub fn is_muted(&self, attendee_id: &str) -> bool {
+        self.attendees
+            .get(attendee_id)
+            .is_some_and(|attendee| attendee.muted)
+    }
+
+    /// Legs of the phones in the mix, but for one attendee's.
+    pub fn phones_without(&self, attendee_id: &str) -> impl Iterator<Item = LegId> {
+        self.attendees
+            .iter()
+            .filter(move |(id, attendee)| {
+                *id != attendee_id && attendee.live && matches!(attendee.seat, Seat::Phone(_))
+            })
+            .filter_map(|(_, attendee)| attendee.leg)
     }
 
     /// Media measured who is how loud.

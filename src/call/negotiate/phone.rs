@@ -24,8 +24,8 @@ use reach::Reach;
 pub use rules::{Keying, Refusal, Rules, SrtpPolicy};
 use security::Security;
 
-/// What was agreed with one SIP party, and what is being agreed.
-#[derive(Debug)]
+/// What was agreed with one SIP party, and what is being agreed. A call that forks has a copy for each branch.
+#[derive(Clone, Debug)]
 pub struct Agreement {
     rules: Rules,
     srtp: SrtpPolicy,
@@ -41,7 +41,7 @@ pub struct Agreement {
     peer: Option<IpAddr>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Offered {
     description: Session,
     /// The key of each crypto line, by tag.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use wire::plan::{LegId, MediaCommand, MediaEvent};
 use wire::sip::{Host, Message, SipError};
 
+use crate::dialog::session_timer::Policy;
 use crate::ending::Ending;
 use crate::negotiate::phone::{Rules, SrtpPolicy};
 use crate::note::{Note, TransactionId};
@@ -26,6 +27,8 @@ pub struct Config {
     pub rules: Rules,
     /// Whether media is protected, per listener.
     pub srtp: SrtpPolicies,
+    /// How long sessions live without a refresh (RFC 4028).
+    pub session: Policy,
     /// Calls held at once; more are refused with 503.
     pub max_calls: usize,
     /// How long an INVITE may wait for a decision and for media before it is refused with 503.
@@ -43,6 +46,7 @@ impl Default for Config {
             server_name: "campanile".to_owned(),
             rules: Rules::default(),
             srtp: SrtpPolicies::default(),
+            session: Policy::default(),
             max_calls: 1000,
             patience: Duration::from_secs(30),
             legs: (2, 2),
@@ -108,6 +112,16 @@ pub enum Input {
         /// Which.
         call: TransactionId,
     },
+    /// The call that arrived shall hear something before it is decided: reserve media and send 183 with it.
+    Early {
+        /// Which.
+        call: TransactionId,
+    },
+    /// Negotiate an answered call again, as it stands (re-INVITE).
+    Renegotiate {
+        /// Which.
+        call: TransactionId,
+    },
     /// The call that arrived is refused with the ending's status, or ended when it was answered by now.
     Refuse {
         /// Which.
@@ -147,6 +161,20 @@ pub enum Output {
     Media(MediaCommand),
     /// Somebody calls, with an offer that we can answer; decide by [`Input::Accept`] or [`Input::Refuse`].
     Arrived(Arrival),
+    /// The call that is not answered yet hears what is played to it.
+    EarlyMedia {
+        /// Which.
+        call: TransactionId,
+        /// Its leg.
+        leg: LegId,
+    },
+    /// A key was pressed, told once however the device tells it.
+    Digit {
+        /// Whose.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
     /// The call is answered and its media configured.
     Answered {
         /// Which.
@@ -184,6 +212,9 @@ pub struct Arrival {
     pub display: Option<String>,
     /// The way it came.
     pub flow: Flow,
+    /// Whether it acknowledges provisional responses, and so can be told something before it is decided
+    /// ([`Input::Early`]).
+    pub early_media: bool,
 }
 
 /// What a caller dialled.

@@ -8,6 +8,8 @@
 mod border;
 mod caller;
 mod dialled;
+mod digits;
+mod info;
 mod line;
 mod phones;
 mod replies;

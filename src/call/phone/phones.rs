@@ -5,6 +5,7 @@
 
 mod arrive;
 mod depart;
+mod early;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -15,7 +16,8 @@ use wire::plan::{LegId, LegPlan, MediaEvent};
 use wire::sip::{Message, Method, Name, SipError};
 
 use super::border::{Config, Input, Output};
-use super::line::{Line, Turn};
+use super::digits::{Digits, Told};
+use super::line::{Around, Line, Turn};
 use super::replies::Manners;
 use crate::dialog::DialogId;
 use crate::ending::{Cause, Ending};
@@ -35,6 +37,8 @@ pub struct Phones {
     by_leg: BTreeMap<LegId, TransactionId>,
     by_invite: BTreeMap<ServerId, TransactionId>,
     by_bye: BTreeMap<ClientId, TransactionId>,
+    /// Requests that negotiate or refresh.
+    by_request: BTreeMap<ClientId, TransactionId>,
     deadlines: Schedule<TransactionId>,
     drain: Option<Instant>,
     draining: bool,
@@ -49,6 +53,10 @@ struct Call {
     patience: Instant,
     state: State,
     leg: LegState,
+    early: Early,
+    /// Whether early media was told to run.
+    early_told: bool,
+    digits: Digits,
     /// Whether it was told as answered: of a late offer, only when the answer came in the ACK.
     answered: bool,
     /// What is agreed, kept until the caller has shown that it is where it says it is.
@@ -62,14 +70,29 @@ struct Call {
 enum State {
     /// Waits for a decision.
     Arrived,
-    /// Wanted; waits for media.
+    /// Wanted, or to be told something; waits for media.
     Reserving,
+    /// A 183 was sent; waits for a decision.
+    Early,
     /// A 2xx was sent.
     Answered,
     /// Ended, but a BYE must wait for the ACK of our 2xx (RFC 3261 §15).
     ByeDue,
     /// Ended.
     Over,
+}
+
+/// What is wanted of early media.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Early {
+    /// None.
+    No,
+    /// A 183 as soon as media is reserved.
+    Wanted,
+    /// It runs.
+    Told,
+    /// The call is accepted; its 200 waits for the PRACK of the 183 (RFC 3262 §3).
+    AcceptDue,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +130,7 @@ impl Phones {
             by_leg: BTreeMap::new(),
             by_invite: BTreeMap::new(),
             by_bye: BTreeMap::new(),
+            by_request: BTreeMap::new(),
             deadlines: Schedule::new(),
             drain: None,
             draining: false,
@@ -124,7 +148,9 @@ impl Phones {
             } => self.receive(now, flow, message, bytes),
             Input::FlowClosed { flow } => self.flow_closed(now, flow),
             Input::Media(event) => self.media(now, event),
-            Input::Accept { call } => self.accept(call),
+            Input::Accept { call } => self.accept(now, call),
+            Input::Early { call } => self.early(call),
+            Input::Renegotiate { call } => self.renegotiate(now, call),
             Input::Refuse { call, ending } | Input::HangUp { call, ending } => {
                 self.end(now, call, ending);
             }
@@ -186,6 +212,7 @@ impl Phones {
             + self.by_leg.len()
             + self.by_invite.len()
             + self.by_bye.len()
+            + self.by_request.len()
             + self.transactions.len()
     }
 
@@ -283,12 +310,17 @@ impl Phones {
                 transaction::Output::Ack { message, .. } => of_message = self.ack(now, &message),
                 transaction::Output::Absorbed { call } => of_message = call,
                 transaction::Output::Response { id, message, .. } => {
-                    of_message = self.by_bye.get(&id).copied();
-                    if message.status().is_some_and(|status| status >= 200) {
+                    of_message = self.call_of_request(id);
+                    if self.by_request.contains_key(&id) {
+                        self.responded(now, id, &message);
+                    } else if message.status().is_some_and(|status| status >= 200) {
                         self.bye_done(id);
                     }
                 }
                 transaction::Output::Stray { .. } => {}
+                transaction::Output::Failed { id, why } if self.by_request.contains_key(&id) => {
+                    self.unanswered(now, id, why);
+                }
                 transaction::Output::Failed { id, why } => {
                     let call = self.by_bye.get(&id).copied();
                     self.outputs.push_back(Output::Note(Note::GaveUp {
@@ -336,7 +368,9 @@ impl Phones {
             Some(Method::Invite) => return Some(self.invite(now, id, flow, message)),
             Some(Method::Options) => self.options(now, id, flow, &message),
             // These exist only inside a dialog or beside an INVITE.
-            Some(Method::Bye) => self.refuse_plainly(now, id, &message, 481),
+            Some(Method::Bye | Method::Prack | Method::Update | Method::Info) => {
+                self.refuse_plainly(now, id, &message, 481);
+            }
             _ => self.refuse_plainly(now, id, &message, 405),
         }
         None
@@ -366,6 +400,11 @@ impl Phones {
                     self.outputs.push_back(Output::Note(note));
                 }
             }
+            MediaEvent::Digit { leg, digit } => {
+                if let Some(&call) = self.by_leg.get(&leg) {
+                    self.digit(now, call, Told::ByMedia, digit);
+                }
+            }
             MediaEvent::Closed { leg } => {
                 if let Some(&call) = self.by_leg.get(&leg) {
                     self.leg_gone(call);
@@ -382,29 +421,45 @@ impl Phones {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let undecided = matches!(call.state, State::Arrived | State::Reserving | State::Early);
+        if undecided && call.patience <= now {
+            let ending = Ending::with_text(Cause::NoMediaResources, "nobody decided in time");
+            self.end(now, id, ending);
+            return;
+        }
+        let mut around = Around {
+            now,
+            transactions: &mut self.transactions,
+            manners: &mut self.manners,
+        };
         match call.state {
-            State::Arrived | State::Reserving => {
-                if call.patience <= now {
-                    let ending =
-                        Ending::with_text(Cause::NoMediaResources, "nobody decided in time");
-                    self.end(now, id, ending);
-                }
-            }
-            State::Answered => {
-                let turn = call.line.timeout(now, &mut self.transactions);
+            State::Arrived | State::Reserving | State::Over => {}
+            State::Early | State::Answered => {
+                let turn = call.line.timeout(&mut around);
                 self.turn(now, id, turn);
             }
-            State::ByeDue => match call.line.timeout(now, &mut self.transactions) {
+            State::ByeDue => match call.line.timeout(&mut around) {
                 Turn::Fail(_) => self.send_bye(now, id),
                 _ => self.rearm(id),
             },
-            State::Over => {}
         }
     }
 
     fn rearm(&mut self, id: TransactionId) {
+        let sent = self
+            .calls
+            .get_mut(&id)
+            .and_then(|call| call.line.take_sent());
+        if let Some(sent) = sent {
+            self.by_request.insert(sent, id);
+        }
         let at = self.calls.get(&id).and_then(|call| match call.state {
             State::Arrived | State::Reserving => Some(call.patience),
+            State::Early => Some(
+                call.line
+                    .next_timeout()
+                    .map_or(call.patience, |at| at.min(call.patience)),
+            ),
             State::Answered | State::ByeDue => call.line.next_timeout(),
             State::Over => None,
         });

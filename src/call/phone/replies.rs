@@ -6,11 +6,16 @@ use std::net::{IpAddr, SocketAddr};
 
 use wire::sip::{Host, Message, Name, NameAddr, Scheme, Uri, Via};
 
+use crate::dialog::reliable::RELIABLE;
+use crate::dialog::session_timer::TIMER;
 use crate::ending::Ending;
 use crate::transaction::{Flow, Transport};
 
 /// The methods that we serve, as `Allow` lists them.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO";
+
+/// The extensions that we have, as `Supported` lists them.
+pub(super) const EXTENSIONS: [&str; 2] = [RELIABLE, TIMER];
 
 /// The only body that we read.
 pub(super) const SDP: &str = "application/sdp";
@@ -78,7 +83,7 @@ impl Manners {
         }
         message.headers.push(Name::Contact, NameAddr::new(uri));
         message.headers.push(Name::Allow, ALLOW);
-        message.headers.push(Name::Supported, "");
+        message.headers.push(Name::Supported, EXTENSIONS.join(", "));
     }
 
     /// Our Contact on a flow: one that leads back to the listener.
@@ -113,6 +118,7 @@ pub(super) fn is_secure(request: &Message) -> bool {
 pub(super) fn phrase(status: u16) -> &'static str {
     match status {
         100 => "Trying",
+        183 => "Session Progress",
         200 => "OK",
         400 => "Bad Request",
         403 => "Forbidden",
@@ -123,6 +129,8 @@ pub(super) fn phrase(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        422 => "Session Interval Too Small",
+        469 => "Bad Info Package",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
@@ -134,6 +142,7 @@ pub(super) fn phrase(status: u16) -> &'static str {
         500 => "Server Internal Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
+        504 => "Server Time-out",
         505 => "Version Not Supported",
         513 => "Message Too Large",
         _ => "Failure",

@@ -176,21 +176,23 @@ fn malformed_requests_get_their_own_status_and_are_noted_as_they_came() {
 
 #[test]
 fn methods_that_are_not_served_get_405_with_those_that_are() {
-    for method in [
-        "REGISTER",
-        "MESSAGE",
-        "SUBSCRIBE",
-        "INFO",
-        "UPDATE",
-        "NEWMETHOD",
-    ] {
+    for method in ["REGISTER", "MESSAGE", "SUBSCRIBE", "REFER", "NEWMETHOD"] {
         let mut bench = Bench::udp();
         let status = bench.say(&request(method, "sip:meet.example.com", "", ""));
         assert_eq!(status, Some(405), "{method}");
         assert_eq!(
             bench.header(Name::Allow),
-            "INVITE, ACK, CANCEL, BYE, OPTIONS"
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
         );
+    }
+}
+
+#[test]
+fn what_exists_only_in_a_dialog_is_481_outside() {
+    for method in ["BYE", "PRACK", "UPDATE", "INFO"] {
+        let mut bench = Bench::udp();
+        let status = bench.say(&request(method, "sip:meet.example.com", "", ""));
+        assert_eq!(status, Some(481), "{method}");
     }
 }
 
@@ -212,10 +214,10 @@ fn a_required_extension_is_named_back_with_420() {
     let mut bench = Bench::udp();
     let text = invite(
         "sip:1234567890@meet.example.com",
-        "Require: 100rel, foo\r\n",
+        "Require: 100rel, foo, timer, bar\r\n",
     );
     assert_eq!(bench.say(&text), Some(420));
-    assert_eq!(bench.header(Name::Unsupported), "100rel, foo");
+    assert_eq!(bench.header(Name::Unsupported), "foo, bar");
 }
 
 #[test]

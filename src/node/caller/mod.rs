@@ -357,6 +357,8 @@ impl Call<'_> {
             },
             CallerOutput::Media(command) => self.shard.command(ShardCommand::Media(command)),
             CallerOutput::Progress { status, reason } => self.tell(&format!("{status} {reason}")),
+            CallerOutput::EarlyMedia { .. } => self.early_media(),
+            CallerOutput::Digit(digit) => self.tell(&format!("they pressed {digit}")),
             CallerOutput::Answered { plan } => self.answered(plan),
             CallerOutput::Ended(ending) => {
                 self.tell(&format!("ended: {}", ending.text));
@@ -364,6 +366,12 @@ impl Call<'_> {
             }
             CallerOutput::Note(_) => {}
         }
+    }
+
+    /// What is heard before the answer is kept like what is heard after it.
+    fn early_media(&mut self) {
+        self.tell("early media");
+        self.shard.command(ShardCommand::Tap(LEG, true));
     }
 
     fn answered(&mut self, plan: Box<LegPlan>) {
@@ -474,6 +482,7 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
         user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
         rules,
         srtp: options.srtp,
+        session: Default::default(),
         leg: LEG,
         patience: Duration::from_secs(60),
     }

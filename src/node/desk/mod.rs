@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use call::exchange::{Admission, ConnId, Flow, FlowId, MeetingInfo};
+use call::exchange::{Admission, ConnId, Flow, FlowId, Lookup};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use wire::sip::{Message, SipError};
 
 pub(crate) use shards::Shards;
-pub(crate) use task::{Desk, Finder, media_channel};
+pub(crate) use task::{Desk, Library, media_channel};
 
 /// What comes to the desk.
 pub(crate) enum ToDesk {
@@ -53,10 +53,7 @@ pub(crate) enum ToDesk {
     /// A browser's signaling connection is gone.
     SignalClosed { conn: ConnId },
     /// The answer to a look-up.
-    Found {
-        query: u64,
-        meeting: Option<MeetingInfo>,
-    },
+    Found { query: u64, found: Lookup },
     /// A meeting was deleted.
     EndMeeting { meeting: String },
     /// An attendee was deleted.

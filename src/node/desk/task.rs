@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use call::exchange::{ConnId, Exchange, FlowId, Input, MeetingInfo, Output};
+use call::exchange::{ConnId, Exchange, FlowId, Input, Lookup, Output};
 use call::note::Note;
 use futures_util::future::BoxFuture;
 use media::engine::Event;
@@ -23,9 +23,13 @@ use super::telemetry;
 use super::{Shards, SignalOut, Snapshot, ToDesk};
 use crate::record::Recorder;
 
-/// Finds meetings by the id that was dialled or keyed in.
-pub(crate) type Finder =
-    Arc<dyn Fn(String) -> BoxFuture<'static, Option<MeetingInfo>> + Send + Sync>;
+/// What calls want of the store.
+pub(crate) struct Library {
+    /// Finds a meeting by the id that was dialled or keyed in.
+    pub(crate) find: Arc<dyn Fn(String) -> BoxFuture<'static, Lookup> + Send + Sync>,
+    /// Notes that a meeting, named by its id, has ended.
+    pub(crate) end: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
+}
 
 /// The task.
 pub(crate) struct Desk {
@@ -35,7 +39,7 @@ pub(crate) struct Desk {
     pub(crate) media: UnboundedReceiver<Event>,
     pub(crate) shards: Shards,
     pub(crate) recorder: Recorder,
-    pub(crate) finder: Finder,
+    pub(crate) library: Library,
     flows: HashMap<FlowId, Outgoing>,
     conns: HashMap<ConnId, mpsc::Sender<SignalOut>>,
     draining: Option<Draining>,
@@ -65,7 +69,7 @@ impl Desk {
         media: UnboundedReceiver<Event>,
         shards: Shards,
         recorder: Recorder,
-        finder: Finder,
+        library: Library,
     ) -> Self {
         Self {
             exchange,
@@ -74,7 +78,7 @@ impl Desk {
             media,
             shards,
             recorder,
-            finder,
+            library,
             flows: HashMap::new(),
             conns: HashMap::new(),
             draining: None,
@@ -193,7 +197,7 @@ impl Desk {
                 self.conns.remove(&conn);
                 Input::SignalClosed { conn }
             }
-            ToDesk::Found { query, meeting } => Input::Found { query, meeting },
+            ToDesk::Found { query, found } => Input::Found { query, found },
             ToDesk::EndMeeting { meeting } => Input::EndMeeting { meeting },
             ToDesk::RemoveAttendee { meeting, attendee } => {
                 Input::RemoveAttendee { meeting, attendee }
@@ -235,7 +239,10 @@ impl Desk {
                     self.conns.remove(&conn);
                 }
                 Output::Media(command) => self.shards.command(command),
-                Output::Find { query, pin } => self.find(query, pin),
+                Output::Find { query, digits } => self.find(query, digits),
+                Output::EndMeeting { meeting } => {
+                    tokio::spawn((self.library.end)(meeting));
+                }
                 Output::Note(note) => self.note(note),
             }
         }
@@ -276,19 +283,19 @@ impl Desk {
         }
     }
 
-    fn find(&self, query: u64, pin: String) {
+    fn find(&self, query: u64, digits: String) {
         let Some(desk) = self.to_self.upgrade() else {
             return;
         };
-        let finding = (self.finder)(pin);
+        let finding = (self.library.find)(digits);
         tokio::spawn(async move {
-            // One that dies found nothing: the exchange waits for an answer to every question.
-            let meeting = tokio::spawn(finding).await.unwrap_or_else(|error| {
+            // Also when the look-up dies: the exchange waits for an answer to every question.
+            let found = tokio::spawn(finding).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a meeting could not be looked up");
-                None
+                Lookup::Failed
             });
             // A desk that is gone has nobody left who waits for the answer.
-            let _ = desk.send(ToDesk::Found { query, meeting }).await;
+            let _ = desk.send(ToDesk::Found { query, found }).await;
         });
     }
 

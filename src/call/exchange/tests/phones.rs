@@ -5,7 +5,7 @@ use std::time::Duration;
 use wire::plan::{LegId, MediaCommand, MediaEvent, Prompt};
 use wire::signal::SdkSignalFrameType as Type;
 
-use super::world::{PIN, World, leave, meeting};
+use super::world::{BROKEN_PIN, ENDED_PIN, GUEST, HOST, PIN, World, leave, meeting};
 use crate::ending::Cause;
 use crate::exchange::Input;
 use crate::note::Note;
@@ -270,4 +270,184 @@ fn the_drains_deadline_ends_phones_too() {
     assert!(world.answer_bye("call-1"));
     assert_eq!(world.endings()[0].cause, Cause::Draining);
     assert!(world.exchange.is_idle());
+}
+
+#[test]
+fn a_phone_mutes_and_unmutes_itself_and_browsers_see_it() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    assert_eq!(world.dial("call-1", PIN), 200);
+    let leg = world.legs()[1];
+    for (muted, prompt) in [(true, Prompt::Muted), (false, Prompt::Unmuted)] {
+        world.press(leg, "*7");
+        let command = MediaCommand::Mute { leg, muted };
+        assert!(world.commands.contains(&command));
+        assert_eq!(prompts(&world).last(), Some(&prompt));
+        let line = &world.roster(anna)[0];
+        assert_eq!((line.audio_stream_id, line.muted), (Some(2), Some(muted)));
+    }
+    // Nobody but a host locks or ends.
+    let said = prompts(&world).len();
+    world.press(leg, "*4##");
+    assert_eq!(prompts(&world).len(), said);
+    assert!(world.ended_by_phone.is_empty());
+}
+
+#[test]
+fn phones_hear_who_comes_and_goes_but_not_themselves() {
+    let mut world = World::new();
+    assert_eq!(world.dial("call-1", PIN), 200);
+    let first = world.legs()[0];
+    let heard = |world: &World, leg: LegId| -> Vec<Prompt> {
+        world
+            .commands
+            .iter()
+            .filter_map(|command| match command {
+                MediaCommand::Play { leg: to, prompt } if *to == leg => Some(*prompt),
+                _ => None,
+            })
+            .collect()
+    };
+    assert_eq!(world.dial("call-2", PIN), 200);
+    let second = world.legs()[1];
+    let anna = world.enter("anna");
+    world.say(anna, leave());
+    world.phone_hangs_up("call-2");
+    use Prompt::{Joined, SomeoneJoined, SomeoneLeft};
+    assert_eq!(
+        heard(&world, first),
+        [
+            Joined,
+            SomeoneJoined,
+            SomeoneJoined,
+            SomeoneLeft,
+            SomeoneLeft
+        ]
+    );
+    assert_eq!(heard(&world, second), [Joined, SomeoneJoined, SomeoneLeft]);
+}
+
+#[test]
+fn the_host_comes_by_thirteen_digits_bears_its_name_and_locks_the_meeting() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    assert_eq!(world.dial("host", &format!("{PIN}{HOST}")), 200);
+    let leg = world.legs()[1];
+    let line = &world.roster(anna)[0];
+    assert_eq!(line.external_user_id.as_deref(), Some("Hanna"));
+    world.press(leg, "*4");
+    assert_eq!(prompts(&world).last(), Some(&Prompt::MeetingLocked));
+    assert_eq!(world.dial("stranger", PIN), 403);
+    assert_eq!(world.endings()[0].cause, Cause::MeetingLocked);
+    assert_eq!(world.dial("invited", &format!("{PIN}{GUEST}")), 200);
+    world.press(leg, "*4");
+    assert_eq!(prompts(&world).last(), Some(&Prompt::MeetingUnlocked));
+    assert_eq!(world.dial("stranger-again", PIN), 200);
+}
+
+#[test]
+fn the_host_ends_the_meeting_for_all() {
+    let mut world = World::new();
+    let anna = world.enter("anna");
+    assert_eq!(world.dial("guest", &format!("{PIN}{GUEST}")), 200);
+    assert_eq!(world.dial("host", &format!("{PIN}{HOST}")), 200);
+    let (guest, host) = (world.legs()[1], world.legs()[2]);
+    world.press(guest, "##");
+    assert!(world.ended_by_phone.is_empty());
+    world.press(host, "##");
+    assert_eq!(world.ended_by_phone, ["meeting-1"]);
+    assert_eq!(world.closed[&anna].0, 4410);
+    for leg in [guest, host] {
+        world.media(MediaEvent::PromptEnded {
+            leg,
+            prompt: Prompt::MeetingEnded,
+        });
+    }
+    assert!(world.answer_bye("guest") && world.answer_bye("host"));
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_suffix_that_nobody_has_is_a_wrong_guess() {
+    let mut world = World::with(|config| config.guesses = 1);
+    assert_eq!(world.dial("call-1", &format!("{PIN}999")), 404);
+    assert_eq!(world.dial("call-2", PIN), 403);
+}
+
+#[test]
+fn a_meeting_that_has_ended_is_410_and_at_the_prompt_told() {
+    let mut world = World::new();
+    assert_eq!(world.dial("direct", ENDED_PIN), 410);
+    assert_eq!(world.dial("asked", ""), 200);
+    let leg = world.legs()[0];
+    world.press(leg, ENDED_PIN);
+    world.press(leg, "#");
+    assert_eq!(prompts(&world).last(), Some(&Prompt::MeetingEnded));
+    world.media(MediaEvent::PromptEnded {
+        leg,
+        prompt: Prompt::MeetingEnded,
+    });
+    assert!(world.answer_bye("asked"));
+    assert_eq!(world.endings()[1].cause, Cause::MeetingEnded);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_full_meeting_is_told_at_the_prompt() {
+    let mut world = World::new();
+    world.directory.get_mut(PIN).unwrap().max_attendees = 0;
+    assert_eq!(world.dial("call-1", ""), 200);
+    let leg = world.legs()[0];
+    world.press(leg, PIN);
+    world.press(leg, "#");
+    assert_eq!(prompts(&world).last(), Some(&Prompt::MeetingFull));
+    // The end of the words is never told: hung up on all the same.
+    world.pass(Duration::from_secs(10));
+    assert!(world.answer_bye("call-1"));
+    assert_eq!(world.endings()[0].cause, Cause::MeetingFull);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn a_directory_that_fails_is_500_and_costs_nobody_a_try() {
+    let mut world = World::with(|config| config.guesses = 1);
+    for number in 0..3 {
+        assert_eq!(world.dial(&format!("call-{number}"), BROKEN_PIN), 500);
+    }
+    assert_eq!(world.dial("asked", ""), 200);
+    let leg = world.legs()[0];
+    world.press(leg, BROKEN_PIN);
+    world.press(leg, "#");
+    assert_eq!(prompts(&world).last(), Some(&Prompt::EnterMeetingId));
+    world.press(leg, PIN);
+    world.press(leg, "#");
+    assert!(joined(&world, leg));
+}
+
+#[test]
+fn who_can_hear_early_media_is_told_why_before_it_is_refused() {
+    for (pin, prompt, status) in [
+        ("5555555555", Prompt::Goodbye, 404),
+        (ENDED_PIN, Prompt::MeetingEnded, 410),
+        (PIN, Prompt::MeetingFull, 486),
+    ] {
+        let mut world = World::new();
+        world.directory.get_mut(PIN).unwrap().max_attendees = 0;
+        let supported = "Supported: 100rel\n";
+        assert_eq!(world.dial_with("call-1", pin, supported), 0);
+        assert_eq!(prompts(&world), [prompt]);
+        let leg = world.legs()[0];
+        world.media(MediaEvent::PromptEnded { leg, prompt });
+        assert_eq!(world.final_status("call-1"), status);
+        assert_eq!(world.endings().len(), 1);
+    }
+}
+
+#[test]
+fn who_guesses_is_refused_without_a_word() {
+    let mut world = World::with(|config| config.guesses = 1);
+    assert_eq!(world.dial("call-1", "5555555555"), 404);
+    let supported = "Supported: 100rel\n";
+    assert_eq!(world.dial_with("call-2", PIN, supported), 403);
+    assert!(world.legs().is_empty());
 }

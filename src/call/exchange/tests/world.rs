@@ -18,8 +18,8 @@ use wire::sip::{Message, Method};
 use crate::ending::Ending;
 use crate::exchange::virtual_time::start;
 use crate::exchange::{
-    Admitted, AttendeeInfo, Capabilities, Config, ConnId, Exchange, Flow, FlowId, Input,
-    MeetingInfo, Output, Transport, VideoMax,
+    Admitted, AttendeeInfo, Capabilities, Config, ConnId, DialIn, Exchange, Flow, FlowId, Input,
+    Lookup, MeetingInfo, Output, Transport, VideoMax,
 };
 use crate::negotiate::browser::chrome::{Tile, offer};
 use crate::note::Note;
@@ -36,6 +36,7 @@ pub(super) struct World {
     /// The directory takes its time; what it was asked stays here for [`World::directory_answers`].
     pub(super) directory_sleeps: bool,
     pub(super) asked: Vec<(u64, String)>,
+    pub(super) ended_by_phone: Vec<String>,
     /// What the shard answers to the next reservations.
     pub(super) shard_refuses: Option<Refused>,
     /// The shard takes its time with everything.
@@ -44,6 +45,13 @@ pub(super) struct World {
 }
 
 pub(super) const PIN: &str = "1234567890";
+/// The id of a meeting that has ended.
+pub(super) const ENDED_PIN: &str = "1234567891";
+/// An id that cannot be looked up.
+pub(super) const BROKEN_PIN: &str = "1234567892";
+/// What a host and a guest append to the id.
+pub(super) const HOST: &str = "007";
+pub(super) const GUEST: &str = "123";
 
 pub(super) fn meeting() -> MeetingInfo {
     MeetingInfo {
@@ -95,6 +103,7 @@ impl World {
             directory: BTreeMap::from([(PIN.to_owned(), meeting())]),
             directory_sleeps: false,
             asked: Vec::new(),
+            ended_by_phone: Vec::new(),
             shard_refuses: None,
             shard_sleeps: false,
             last_conn: 0,
@@ -130,8 +139,8 @@ impl World {
                     assert!(self.closed.insert(conn, (code, reason)).is_none());
                 }
                 Output::Media(command) => self.obey(command),
-                Output::Find { query, pin } => {
-                    self.asked.push((query, pin));
+                Output::Find { query, digits } => {
+                    self.asked.push((query, digits));
                     if !self.directory_sleeps {
                         self.directory_answers();
                     }
@@ -141,15 +150,37 @@ impl World {
                 }
                 Output::Note(note) => self.notes.push(note),
                 Output::CloseFlow { .. } => {}
+                Output::EndMeeting { meeting } => self.ended_by_phone.push(meeting),
             }
         }
     }
 
     /// The directory answers the first question that it has not answered.
     pub(super) fn directory_answers(&mut self) {
-        let (query, pin) = self.asked.remove(0);
-        let meeting = self.directory.get(&pin).cloned();
-        self.handle(Input::Found { query, meeting });
+        let (query, digits) = self.asked.remove(0);
+        let pin = &digits[..10];
+        let host = |suffix: &str| DialIn {
+            attendee: AttendeeInfo {
+                attendee_id: "host".to_owned(),
+                external_user_id: "Hanna".to_owned(),
+                capabilities: Capabilities::default(),
+            },
+            moderator: suffix == HOST,
+        };
+        let found = match (self.directory.get(pin), &digits[10..]) {
+            (Some(info), "") => Lookup::Meeting {
+                info: info.clone(),
+                who: None,
+            },
+            (Some(info), suffix @ (HOST | GUEST)) => Lookup::Meeting {
+                info: info.clone(),
+                who: Some(host(suffix)),
+            },
+            _ if pin == ENDED_PIN => Lookup::Ended,
+            _ if pin == BROKEN_PIN => Lookup::Failed,
+            _ => Lookup::Unknown,
+        };
+        self.handle(Input::Found { query, found });
     }
 
     fn obey(&mut self, command: MediaCommand) {
@@ -330,6 +361,11 @@ impl World {
 
     /// Calls, and acknowledges when answered. Returns the status.
     pub(super) fn dial(&mut self, call_id: &str, user: &str) -> u16 {
+        self.dial_with(call_id, user, "")
+    }
+
+    /// The same with further header lines.
+    pub(super) fn dial_with(&mut self, call_id: &str, user: &str, extra: &str) -> u16 {
         let sdp = "v=0\no=- 1 1 IN IP4 192.0.2.9\ns=-\nc=IN IP4 192.0.2.9\nt=0 0\nm=audio 4000 RTP/AVP 0 101\n\
                    a=rtpmap:0 PCMU/8000\na=rtpmap:101 telephone-event/8000\n";
         let uri = if user.is_empty() {
@@ -341,7 +377,7 @@ impl World {
         self.sip(&format!(
             "INVITE {uri} SIP/2.0\nVia: SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK{call_id}\nMax-Forwards: 70\n\
              From: <sip:alice@192.0.2.9>;tag=a\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: 1 INVITE\n\
-             Contact: <sip:alice@192.0.2.9;transport=tcp>\nContent-Type: application/sdp\n\
+             Contact: <sip:alice@192.0.2.9;transport=tcp>\n{extra}Content-Type: application/sdp\n\
              Content-Length: {length}\n\n{sdp}"
         ));
         let status = self.final_status(call_id);

@@ -7,10 +7,12 @@ use wire::sip::{Message, Name};
 
 use super::super::border::{Arrival, Dialled, Output};
 use super::super::dialled::dialled;
-use super::super::line::{Line, refusal_response};
+use super::super::digits::Digits;
+use super::super::line::{Around, Line, Terms, decline_extension, refusal_response};
 use super::super::replies::{Manners, SDP, is_secure};
-use super::{Call, LegState, Phones, State};
-use crate::dialog::Dialog;
+use super::{Call, Early, LegState, Phones, State};
+use crate::dialog::session_timer::SessionTimer;
+use crate::dialog::{Dialog, reliable};
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::Agreement;
 use crate::note::{CallDirection, CallStart, Note, Party, TransactionId};
@@ -31,7 +33,8 @@ impl Phones {
     }
 
     pub(super) fn options(&mut self, now: Instant, id: ServerId, flow: Flow, request: &Message) {
-        if let Some(response) = self.unsupported(request) {
+        let tag = self.manners.fresh();
+        if let Some(response) = decline_extension(&self.manners, request, &tag) {
             self.transactions.respond(now, id, &response);
             return;
         }
@@ -44,26 +47,11 @@ impl Phones {
             self.refuse_plainly(now, id, request, status);
             return;
         }
-        let tag = self.manners.fresh();
         let mut response = self.manners.reply(request, 200, &tag);
         self.manners
             .add_contact(&mut response, flow, is_secure(request));
         response.headers.push(Name::Accept, SDP);
         self.transactions.respond(now, id, &response);
-    }
-
-    /// The 420 for a request that requires what we do not have: every extension, as yet (RFC 3261 §8.2.2.3).
-    pub(super) fn unsupported(&mut self, request: &Message) -> Option<Message> {
-        let unsupported = request.headers.unsupported(&[]);
-        if unsupported.is_empty() {
-            return None;
-        }
-        let tag = self.manners.fresh();
-        let mut response = self.manners.reply(request, 420, &tag);
-        response
-            .headers
-            .push(Name::Unsupported, unsupported.join(", "));
-        Some(response)
     }
 
     pub(super) fn cancel(
@@ -142,6 +130,7 @@ impl Phones {
         self.by_dialog.insert(line.dialog.id().clone(), call);
         self.by_leg.insert(leg, call);
         self.by_invite.insert(server, call);
+        let early_media = reliable::is_wanted(&invite);
         self.calls.insert(
             call,
             Call {
@@ -151,6 +140,9 @@ impl Phones {
                 patience,
                 state: State::Arrived,
                 leg: LegState::None,
+                early: Early::No,
+                early_told: false,
+                digits: Digits::default(),
                 answered: false,
                 withheld: None,
                 ending: None,
@@ -165,6 +157,7 @@ impl Phones {
             from_host,
             display,
             flow,
+            early_media,
         }));
         call
     }
@@ -178,7 +171,7 @@ impl Phones {
         invite: &Message,
         tag: &str,
     ) -> Result<(Dialled, Line), Box<(Ending, Message)>> {
-        if let Some(response) = self.unsupported(invite) {
+        if let Some(response) = decline_extension(&self.manners, invite, tag) {
             return Err(Box::new((Ending::new(Cause::BadExtension), response)));
         }
         let refuse = |manners: &Manners, ending: Ending| {
@@ -205,6 +198,12 @@ impl Phones {
             let ending = Ending::with_text(Cause::BadRequest, error.to_string());
             refuse(&self.manners, ending)
         })?;
+        let timer = SessionTimer::new(self.config.session);
+        if let Err(too_small) = timer.check(invite) {
+            let mut refused = refuse(&self.manners, Ending::new(Cause::IntervalTooSmall));
+            refused.1.headers.push(Name::MinSe, too_small.min_se);
+            return Err(refused);
+        }
         let agreement = Agreement::new(
             self.config.rules.clone(),
             self.config.srtp.of(flow.transport),
@@ -216,16 +215,33 @@ impl Phones {
             let response = refusal_response(&self.manners, invite, refusal, tag);
             return Err(Box::new((refusal.ending(), response)));
         }
-        Ok((dialled, Line::new(call, leg, flow, dialog, agreement)))
+        let terms = Terms {
+            dialog,
+            agreement,
+            timer,
+        };
+        Ok((dialled, Line::callee(call, leg, flow, invite, terms)))
     }
 
-    pub(super) fn accept(&mut self, id: TransactionId) {
+    pub(super) fn accept(&mut self, now: Instant, id: TransactionId) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if call.state != State::Arrived {
-            return;
+        match call.state {
+            State::Arrived => self.reserve(id),
+            State::Early if call.line.waits_for_prack() => call.early = Early::AcceptDue,
+            State::Early => self.answer(now, id),
+            // It was to hear something first; as it is wanted now, it need not.
+            State::Reserving => call.early = Early::No,
+            State::Answered | State::ByeDue | State::Over => {}
         }
+    }
+
+    /// Asks for media.
+    pub(super) fn reserve(&mut self, id: TransactionId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let ipv6 = if call.invite.body.is_empty() {
             call.line.flow.peer.ip().to_canonical().is_ipv6()
         } else {
@@ -243,7 +259,7 @@ impl Phones {
         }));
     }
 
-    /// Media is reserved: answer.
+    /// Media is reserved: answer, or say something before.
     pub(super) fn ready(&mut self, now: Instant, id: TransactionId, local: LocalMedia) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -252,13 +268,31 @@ impl Phones {
             return;
         }
         call.line.set_local(local);
-        let answered = call.line.answer_invite(
+        match call.early {
+            Early::Wanted => self.progress(now, id),
+            Early::No | Early::Told | Early::AcceptDue => self.answer(now, id),
+        }
+    }
+
+    /// Sends the 200.
+    pub(super) fn answer(&mut self, now: Instant, id: TransactionId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let mut around = Around {
             now,
-            &mut self.transactions,
-            &mut self.manners,
-            call.server,
-            &call.invite,
-        );
+            transactions: &mut self.transactions,
+            manners: &mut self.manners,
+        };
+        let settled = call.line.settled;
+        let answered = if settled {
+            call.line
+                .answer_settled(&mut around, call.server, &call.invite);
+            Ok(None)
+        } else {
+            call.line
+                .answer_invite(&mut around, call.server, &call.invite)
+        };
         match answered {
             Ok(plan) => {
                 call.state = State::Answered;
@@ -270,12 +304,11 @@ impl Phones {
                         self.configure(leg, Box::new(plan));
                         self.answered(id, leg);
                     }
-                    // Whoever wrote the INVITE may have written somebody else's address into it. Nothing is sent
-                    // there, and nothing said, before our answer was read where the INVITE claims to come from.
-                    Some(plan) => {
-                        let listening = Box::new(receiving_only(&plan));
-                        call.withheld = Some(Box::new(plan));
-                        self.configure(leg, listening);
+                    Some(plan) => self.withhold(id, plan),
+                    // A settled call was acknowledged by its PRACK.
+                    None if settled => {
+                        call.answered = true;
+                        self.answered(id, leg);
                     }
                     None => {}
                 }
@@ -285,19 +318,47 @@ impl Phones {
         }
     }
 
+    /// Whoever wrote the INVITE may have written somebody else's address into it. Nothing is sent there, and nothing
+    /// said, before our answer was read where the INVITE claims to come from.
+    pub(super) fn withhold(&mut self, id: TransactionId, plan: LegPlan) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            let leg = call.line.leg;
+            let listening = Box::new(receiving_only(&plan));
+            call.withheld = Some(Box::new(plan));
+            self.configure(leg, listening);
+        }
+    }
+
     /// The caller has shown that it reads what we send to it: now it is sent media, too.
     pub(super) fn release(&mut self, id: TransactionId) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if call.state != State::Answered || !call.line.is_proven() {
+        if !call.line.is_proven() || !matches!(call.state, State::Early | State::Answered) {
             return;
         }
         if let Some(plan) = call.withheld.take() {
-            let leg = call.line.leg;
-            call.answered = true;
-            self.configure(leg, plan);
+            self.media_agreed(id, plan);
+        }
+    }
+
+    /// Offer and answer are complete, for the first time or again.
+    pub(super) fn media_agreed(&mut self, id: TransactionId, plan: Box<LegPlan>) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let leg = call.line.leg;
+        let state = call.state;
+        let first = match state {
+            State::Answered => !std::mem::replace(&mut call.answered, true),
+            State::Early => !std::mem::replace(&mut call.early_told, true),
+            _ => false,
+        };
+        self.configure(leg, plan);
+        if first && state == State::Answered {
             self.answered(id, leg);
+        } else if first {
+            self.outputs.push_back(Output::EarlyMedia { call: id, leg });
         }
     }
 
@@ -316,10 +377,10 @@ impl Phones {
 /// The same agreement, as long as nothing may be sent.
 fn receiving_only(plan: &LegPlan) -> LegPlan {
     let mut plan = plan.clone();
-    plan.connectivity = Connectivity::Static {
-        rtp: None,
-        rtcp: None,
-    };
+    // ICE sends nothing before a valid check; a signalled address is but a claim.
+    if let Connectivity::Static { rtp, rtcp, .. } = &mut plan.connectivity {
+        (*rtp, *rtcp) = (None, None);
+    }
     if let Some(audio) = &mut plan.audio {
         audio.direction = match audio.direction {
             Direction::SendRecv | Direction::RecvOnly => Direction::RecvOnly,

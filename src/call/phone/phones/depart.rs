@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use wire::plan::MediaCommand;
-use wire::sip::{Message, Method, Name};
+use wire::sip::{Message, Method};
 
 use super::super::border::Output;
-use super::super::line::Turn;
+use super::super::digits::Told;
+use super::super::line::{Around, Turn};
 use super::{LegState, Phones, State};
 use crate::dialog::DialogId;
 use crate::ending::{Cause, Ending};
@@ -25,30 +26,23 @@ impl Phones {
         let Some(call) = self.calls.get_mut(&of) else {
             return;
         };
-        let over = matches!(call.state, State::Over | State::ByeDue);
-        let early = matches!(call.state, State::Arrived | State::Reserving);
         let bye = message.method() == Some(&Method::Bye);
-        if (over || early) && !bye {
-            // Before our answer only BYE makes sense; RFC 3261 §14.2 has 500 for an INVITE within an INVITE.
-            let status = if over { 481 } else { 500 };
+        if matches!(call.state, State::Over | State::ByeDue) && !bye {
             let tag = call.line.dialog.id().local_tag.clone();
-            let mut response = self.manners.reply(message, status, &tag);
-            if early {
-                response.headers.push(Name::RetryAfter, 5);
-            }
+            let response = self.manners.reply(message, 481, &tag);
             self.transactions.respond(now, id, &response);
             return;
         }
-        let turn = call.line.request(
+        let early = matches!(call.state, State::Arrived | State::Reserving | State::Early);
+        let mut around = Around {
             now,
-            &mut self.transactions,
-            &mut self.manners,
-            id,
-            flow,
-            message,
-        );
+            transactions: &mut self.transactions,
+            manners: &mut self.manners,
+        };
+        let turn = call.line.requested(&mut around, id, flow, message, early);
         self.release(of);
         self.turn(now, of, turn);
+        self.accept_if_due(now, of);
     }
 
     pub(super) fn ack(&mut self, now: Instant, ack: &Message) -> Option<TransactionId> {
@@ -69,18 +63,8 @@ impl Phones {
     pub(super) fn turn(&mut self, now: Instant, id: TransactionId, turn: Turn) {
         match turn {
             Turn::Nothing => {}
-            Turn::Configure(plan) => {
-                if let Some(leg) = self.calls.get(&id).map(|call| call.line.leg) {
-                    self.configure(leg, plan);
-                    let first = self
-                        .calls
-                        .get_mut(&id)
-                        .is_some_and(|call| !std::mem::replace(&mut call.answered, true));
-                    if first {
-                        self.answered(id, leg);
-                    }
-                }
-            }
+            Turn::Configure(plan) => self.media_agreed(id, plan),
+            Turn::Digit(digit) => self.digit(now, id, Told::ByInfo, digit),
             Turn::Over(ending) => {
                 self.refuse_pending(now, id, &Ending::new(Cause::Cancelled));
                 self.over(id, ending);
@@ -96,7 +80,7 @@ impl Phones {
             return;
         };
         match call.state {
-            State::Arrived | State::Reserving => {
+            State::Arrived | State::Reserving | State::Early => {
                 self.refuse_pending(now, id, &ending);
                 self.over(id, ending);
             }
@@ -121,7 +105,7 @@ impl Phones {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        if matches!(call.state, State::Arrived | State::Reserving) {
+        if matches!(call.state, State::Arrived | State::Reserving | State::Early) {
             let tag = &call.line.dialog.id().local_tag;
             let response = self.manners.refusal(&call.invite, ending, tag);
             self.transactions.respond(now, call.server, &response);
@@ -137,9 +121,12 @@ impl Phones {
             .ending
             .clone()
             .unwrap_or_else(|| Ending::new(Cause::WeHungUp));
-        let sent = call
-            .line
-            .bye(now, &mut self.transactions, &mut self.manners, &ending);
+        let mut around = Around {
+            now,
+            transactions: &mut self.transactions,
+            manners: &mut self.manners,
+        };
+        let sent = call.line.bye(&mut around, &ending);
         call.bye = sent;
         match sent {
             Some(bye) => {
@@ -161,6 +148,7 @@ impl Phones {
         };
         let leg = call.line.leg;
         call.state = State::Over;
+        call.line.wind_down();
         self.by_invite.remove(&call.server);
         if call.ending.is_none() {
             call.ending = Some(ending.clone());
@@ -220,6 +208,7 @@ impl Phones {
         if done && let Some(call) = self.calls.remove(&id) {
             self.by_dialog.remove(call.line.dialog.id());
             self.by_leg.remove(&call.line.leg);
+            self.by_request.retain(|_, of| *of != id);
             self.deadlines.disarm(id);
         }
     }

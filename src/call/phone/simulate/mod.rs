@@ -1,8 +1,12 @@
 //! A caller and the phones of a node, joined in virtual time by a network that delays and loses.
 
 mod calls;
+mod early;
+mod forks;
 mod hostile;
 mod races;
+mod sessions;
+mod within;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,11 +15,12 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use wire::plan::{LegId, LegPlan, LocalMedia, MediaCommand, MediaEvent};
-use wire::sip::{Host, Message, Method, Uri};
+use wire::sip::{Host, Message, Method, Name, Uri};
 
 use super::{
     Arrival, Caller, CallerInput, CallerOutput, Config, Dial, Input, Output, Phones, SrtpPolicies,
 };
+use crate::dialog::session_timer::Policy;
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::{Rules, SrtpPolicy};
 use crate::note::{Note, TransactionId};
@@ -47,9 +52,14 @@ enum Event {
 #[derive(Clone, Debug)]
 pub(super) enum Decision {
     Accept,
+    /// Early media first; what then, the test says.
+    Early,
     Refuse(Cause),
     Wait,
 }
+
+/// Changes messages on their way, so that a side seems to be another implementation.
+pub(super) type Mangle = Box<dyn FnMut(Side, &mut Message)>;
 
 /// Drops messages by script: gets the sender, the message and how many like it (same start) went before.
 pub(super) type Loss = Box<dyn FnMut(Side, &Message, usize) -> bool>;
@@ -65,6 +75,7 @@ pub(super) struct World {
     /// Percent of messages lost at random.
     pub(super) loss_percent: u32,
     pub(super) loss: Loss,
+    pub(super) mangle: Mangle,
     sent: BTreeMap<String, usize>,
     pub(super) decision: Decision,
     /// `caller INVITE`, `phones 200 INVITE` …, in the order of sending, lost ones too.
@@ -73,6 +84,11 @@ pub(super) struct World {
     pub(super) arrived: Vec<Arrival>,
     pub(super) answered_by_phones: usize,
     pub(super) answered: Option<Box<LegPlan>>,
+    /// Early media, as the phones and as the caller were told of it.
+    pub(super) early_by_phones: usize,
+    pub(super) early_plans: Vec<LegPlan>,
+    /// Keys pressed by the caller's device.
+    pub(super) digits: String,
     pub(super) progress: Vec<u16>,
     pub(super) caller_ended: Vec<Ending>,
     pub(super) phones_ended: Vec<Ending>,
@@ -91,6 +107,7 @@ pub(super) fn dial(transport: Transport, srtp: SrtpPolicy) -> Dial {
         user_agent: "test".to_owned(),
         rules: Rules::default(),
         srtp,
+        session: Policy::default(),
         leg: LegId(1),
         patience: Duration::from_secs(60),
     }
@@ -144,6 +161,7 @@ impl World {
             random: StdRng::from_seed([seed; 32]),
             loss_percent: 0,
             loss: Box::new(|_, _, _| false),
+            mangle: Box::new(|_, _| {}),
             sent: BTreeMap::new(),
             decision: Decision::Accept,
             ladder: Vec::new(),
@@ -151,6 +169,9 @@ impl World {
             arrived: Vec::new(),
             answered_by_phones: 0,
             answered: None,
+            early_by_phones: 0,
+            early_plans: Vec::new(),
+            digits: String::new(),
             progress: Vec::new(),
             caller_ended: Vec::new(),
             phones_ended: Vec::new(),
@@ -224,6 +245,47 @@ impl World {
 
     pub(super) fn accept_now(&mut self, call: TransactionId) {
         self.at(Duration::ZERO, Event::Phones(Input::Accept { call }));
+    }
+
+    pub(super) fn caller_renegotiates(&mut self) {
+        self.at(Duration::ZERO, Event::Caller(CallerInput::Renegotiate));
+    }
+
+    pub(super) fn phones_renegotiate(&mut self) {
+        let call = self.arrived.last().unwrap().call;
+        self.tell_phones(Input::Renegotiate { call });
+    }
+
+    /// A message that comes to the caller from somewhere else than the phones.
+    pub(super) fn send_to_caller(&mut self, message: &Message) {
+        let bytes = message.to_bytes();
+        let to = Side::Caller;
+        self.at(Duration::ZERO, Event::Message { to, bytes });
+    }
+
+    /// A request in the dialog of the answered call, as the caller's device would write it past its machine.
+    pub(super) fn within(&self, method: &Method, number: u32) -> Message {
+        let ack = self.last(Side::Caller, "ACK");
+        let mut request = Message::request(method.clone(), ack.request_uri().unwrap());
+        let via = format!("SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK{method}{number}");
+        request.headers.push(Name::Via, via);
+        request.headers.push(Name::MaxForwards, 70);
+        for name in [Name::From, Name::To, Name::CallId] {
+            request.headers.copy(name, &ack.headers);
+        }
+        request
+            .headers
+            .push(Name::CSeq, format!("{number} {method}"));
+        request
+            .headers
+            .push(Name::Contact, "<sip:ann@192.0.2.1:5070>");
+        request
+    }
+
+    /// The number of the caller's INVITE.
+    pub(super) fn number(&self) -> u32 {
+        let invite = self.last(Side::Caller, "INVITE");
+        invite.headers.cseq().unwrap().number
     }
 
     pub(super) fn tell_phones(&mut self, input: Input) {
@@ -325,6 +387,8 @@ impl World {
                     }
                 }
                 CallerOutput::Progress { status, .. } => self.progress.push(status),
+                CallerOutput::EarlyMedia { plan } => self.early_plans.push(*plan),
+                CallerOutput::Digit(_) => {}
                 CallerOutput::Answered { plan } => self.answered = Some(plan),
                 CallerOutput::Ended(ending) => self.caller_ended.push(ending),
                 CallerOutput::Note(note) => self.notes.push(note),
@@ -350,6 +414,7 @@ impl World {
                     self.arrived.push(arrival);
                     let decision = match self.decision.clone() {
                         Decision::Accept => Input::Accept { call },
+                        Decision::Early => Input::Early { call },
                         Decision::Refuse(cause) => Input::Refuse {
                             call,
                             ending: Ending::new(cause),
@@ -358,6 +423,8 @@ impl World {
                     };
                     self.at(Duration::from_millis(5), Event::Phones(decision));
                 }
+                Output::EarlyMedia { .. } => self.early_by_phones += 1,
+                Output::Digit { digit, .. } => self.digits.push(digit),
                 Output::Answered { .. } => self.answered_by_phones += 1,
                 Output::Ended { ending, .. } => self.phones_ended.push(ending),
                 Output::Note(note) => self.notes.push(note),
@@ -366,7 +433,9 @@ impl World {
     }
 
     fn transmit(&mut self, from: Side, bytes: &[u8]) {
-        let message = Message::parse(bytes).unwrap();
+        let mut message = Message::parse(bytes).unwrap();
+        (self.mangle)(from, &mut message);
+        let bytes = message.to_bytes();
         let line = format!(
             "{} {}",
             match from {
@@ -394,13 +463,7 @@ impl World {
             Side::Caller => Side::Phones,
             Side::Phones => Side::Caller,
         };
-        self.at(
-            Duration::from_millis(delay),
-            Event::Message {
-                to,
-                bytes: bytes.to_vec(),
-            },
-        );
+        self.at(Duration::from_millis(delay), Event::Message { to, bytes });
     }
 }
 

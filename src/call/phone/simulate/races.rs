@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wire::plan::{Connectivity, Direction};
+use wire::plan::{Connectivity, Direction, LegPlan};
 use wire::sip::{Message, Method, Name};
 
 use super::{Decision, Side, World};
@@ -136,11 +136,17 @@ fn over_datagrams_media_goes_nowhere_and_nothing_is_told_before_the_ack() {
     let [listening] = world.phones_plans.as_slice() else {
         panic!("{:?}", world.phones_plans)
     };
-    let nowhere = Connectivity::Static {
-        rtp: None,
-        rtcp: None,
+    let goes_nowhere = |plan: &LegPlan| {
+        matches!(
+            plan.connectivity,
+            Connectivity::Static {
+                rtp: None,
+                rtcp: None,
+                ..
+            }
+        )
     };
-    assert_eq!(listening.connectivity, nowhere);
+    assert!(goes_nowhere(listening));
     assert_eq!(
         listening.audio.as_ref().unwrap().direction,
         Direction::RecvOnly
@@ -150,7 +156,7 @@ fn over_datagrams_media_goes_nowhere_and_nothing_is_told_before_the_ack() {
     let [_, talking] = world.phones_plans.as_slice() else {
         panic!("{:?}", world.phones_plans)
     };
-    assert_ne!(talking.connectivity, nowhere);
+    assert!(!goes_nowhere(talking));
     assert_eq!(
         talking.audio.as_ref().unwrap().direction,
         Direction::SendRecv
@@ -171,7 +177,8 @@ fn an_invite_from_a_forged_address_moves_no_media_until_it_is_given_up() {
         world.phones_plans[0].connectivity,
         Connectivity::Static {
             rtp: None,
-            rtcp: None
+            rtcp: None,
+            ..
         }
     ));
     assert_eq!(world.answered_by_phones, 0);

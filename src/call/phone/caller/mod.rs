@@ -1,6 +1,11 @@
 //! One outgoing call: `campanile call` is built on this, and so are the tests of [`super::Phones`].
+//!
+//! An INVITE may reach several devices. Each that answers provisionally makes an early dialog (`early`); the first
+//! that answers finally has the call, and every other one that does is acknowledged and hung up on.
 
-use std::collections::{BTreeSet, VecDeque};
+mod early;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -10,8 +15,9 @@ use rand::rngs::StdRng;
 use wire::plan::{LegId, LegKind, LegPlan, LocalMedia, MediaCommand, MediaEvent};
 use wire::sip::{Message, Method, Name, NameAddr, Scheme, SipError, Uri};
 
-use super::line::{Line, Turn};
+use super::line::{Around, By, Line, Turn};
 use super::replies::{Manners, SDP};
+use crate::dialog::session_timer::{Policy, SessionTimer};
 use crate::dialog::{Dialog, DialogId};
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::{Agreement, Rules, SrtpPolicy};
@@ -35,6 +41,8 @@ pub struct Dial {
     pub rules: Rules,
     /// Whether to offer SRTP.
     pub srtp: SrtpPolicy,
+    /// How long the session lives without a refresh (RFC 4028).
+    pub session: Policy,
     /// The number of our leg.
     pub leg: LegId,
     /// How long to wait for an answer.
@@ -60,6 +68,8 @@ pub enum CallerInput {
     },
     /// Something about our leg.
     Media(MediaEvent),
+    /// Negotiate the answered call again, as it stands (re-INVITE).
+    Renegotiate,
     /// End the call: CANCEL before the answer, BYE after.
     HangUp {
         /// Why.
@@ -88,6 +98,13 @@ pub enum CallerOutput {
         /// Its reason phrase.
         reason: String,
     },
+    /// A device that has not answered yet is heard: media is configured by what it said so far.
+    EarlyMedia {
+        /// The agreement, as yet.
+        plan: Box<LegPlan>,
+    },
+    /// The other side pressed a key, told by INFO.
+    Digit(char),
     /// Answered, with what was agreed. Media is being configured.
     Answered {
         /// The agreement.
@@ -123,8 +140,13 @@ pub struct Caller {
     agreement: Option<Agreement>,
     local: Option<LocalMedia>,
     invite: Option<(ClientId, Message)>,
+    timer: SessionTimer,
+    /// Devices that answered provisionally, by tag.
+    early: BTreeMap<String, early::Branch>,
     line: Option<Line>,
     ack: Option<Message>,
+    /// Our ACKs to devices that answered after the first, by tag.
+    late: BTreeMap<String, Message>,
     byes: BTreeSet<ClientId>,
     reserved: bool,
     deadline: Option<Instant>,
@@ -145,6 +167,7 @@ impl Caller {
         };
         let call = TransactionId::new(&mut manners.random);
         let agreement = Agreement::new(dial.rules.clone(), dial.srtp, &mut manners.random);
+        let timer = SessionTimer::new(dial.session);
         let mut outputs = VecDeque::new();
         outputs.push_back(CallerOutput::Media(MediaCommand::Reserve {
             leg: dial.leg,
@@ -163,8 +186,11 @@ impl Caller {
             agreement: Some(agreement),
             local: None,
             invite: None,
+            timer,
+            early: BTreeMap::new(),
             line: None,
             ack: None,
+            late: BTreeMap::new(),
             byes: BTreeSet::new(),
             reserved: true,
             ending: None,
@@ -188,12 +214,13 @@ impl Caller {
                 bytes,
             } => self.receive(now, flow, message, bytes),
             CallerInput::FlowClosed { flow } => {
-                if let Some(line) = &mut self.line {
+                for line in self.lines() {
                     line.flow_closed(flow);
                 }
                 self.transactions.flow_closed(flow);
             }
             CallerInput::Media(event) => self.media(now, event),
+            CallerInput::Renegotiate => self.renegotiate(now),
             CallerInput::HangUp { ending } => self.hang_up(now, ending),
         }
         self.pump(now);
@@ -224,7 +251,12 @@ impl Caller {
         if let Some(line) = &mut self.line
             && line.next_timeout().is_some_and(|at| at <= now)
         {
-            let turn = line.timeout(now, &mut self.transactions);
+            let mut around = Around {
+                now,
+                transactions: &mut self.transactions,
+                manners: &mut self.manners,
+            };
+            let turn = line.timeout(&mut around);
             self.turn(now, turn);
         }
         if self.deadline.is_some_and(|at| at <= now) {
@@ -304,6 +336,7 @@ impl Caller {
         invite
             .headers
             .push(Name::UserAgent, &self.manners.server_name);
+        self.timer.ask(&mut invite);
         invite.set_body(SDP, offer);
         let user = |uri: &Uri| uri.user_plain().unwrap_or_default().into_owned();
         self.outputs
@@ -375,7 +408,7 @@ impl Caller {
                 transaction::Output::Response { id, message, .. } => {
                     self.response(now, id, &message);
                 }
-                transaction::Output::Failed { id, why } => self.failed(id, why),
+                transaction::Output::Failed { id, why } => self.failed(now, id, why),
                 transaction::Output::Absorbed { .. }
                 | transaction::Output::Stray { .. }
                 | transaction::Output::Orphaned { .. } => {}
@@ -386,18 +419,21 @@ impl Caller {
     fn request(&mut self, now: Instant, id: ServerId, flow: Flow, request: &Message) {
         self.transactions.tag(id, self.call);
         let in_dialog = DialogId::of_request(request);
-        if let Some(line) = &mut self.line
-            && in_dialog.as_ref() == Some(line.dialog.id())
-            && (self.state == State::Talking || request.method() == Some(&Method::Bye))
-        {
-            let turn = line.request(
-                now,
-                &mut self.transactions,
-                &mut self.manners,
-                id,
-                flow,
-                request,
-            );
+        let bye = request.method() == Some(&Method::Bye);
+        let alive = self.state != State::Over;
+        let early = self.line.is_none();
+        let mut around = Around {
+            now,
+            transactions: &mut self.transactions,
+            manners: &mut self.manners,
+        };
+        let line = self
+            .line
+            .iter_mut()
+            .chain(self.early.values_mut().map(|branch| &mut branch.line))
+            .find(|line| in_dialog.as_ref() == Some(line.dialog.id()));
+        if let Some(line) = line.filter(|_| alive || bye) {
+            let turn = line.requested(&mut around, id, flow, request, early);
             self.turn(now, turn);
             return;
         }
@@ -427,23 +463,47 @@ impl Caller {
     fn turn(&mut self, now: Instant, turn: Turn) {
         match turn {
             Turn::Nothing => {}
-            Turn::Configure(plan) => {
-                self.outputs
-                    .push_back(CallerOutput::Media(MediaCommand::Configure {
-                        leg: self.dial.leg,
-                        plan,
-                    }));
-            }
+            Turn::Configure(plan) => self.configure(plan),
+            Turn::Digit(digit) => self.outputs.push_back(CallerOutput::Digit(digit)),
+            // One of several devices that have not answered yet does not end the call.
+            Turn::Over(_) if self.line.is_none() => {}
             Turn::Over(ending) => self.over(ending),
             Turn::Fail(ending) => self.hang_up(now, ending),
         }
+    }
+
+    fn renegotiate(&mut self, now: Instant) {
+        if let Some(line) = self.line.as_mut().filter(|_| self.state == State::Talking) {
+            let mut around = Around {
+                now,
+                transactions: &mut self.transactions,
+                manners: &mut self.manners,
+            };
+            line.refresh(&mut around, By::Invite);
+        }
+    }
+
+    /// Every dialog that there is.
+    fn lines(&mut self) -> impl Iterator<Item = &mut Line> {
+        let early = self.early.values_mut().map(|branch| &mut branch.line);
+        self.line.iter_mut().chain(early)
     }
 
     fn response(&mut self, now: Instant, id: ClientId, response: &Message) {
         let status = response.status().unwrap_or(0);
         let of_invite = self.invite.as_ref().is_some_and(|(own, _)| *own == id);
         if !of_invite {
-            if status >= 200 {
+            if let Some(line) = self.line.as_mut().filter(|line| line.has_sent(id)) {
+                let mut around = Around {
+                    now,
+                    transactions: &mut self.transactions,
+                    manners: &mut self.manners,
+                };
+                let turn = line.responded(&mut around, id, response);
+                if self.state == State::Talking {
+                    self.turn(now, turn);
+                }
+            } else if status >= 200 {
                 self.byes.remove(&id);
             }
             return;
@@ -451,6 +511,11 @@ impl Caller {
         match status {
             100..200 => self.provisional(now, status, response),
             200..300 => self.success(now, response),
+            422 if matches!(self.state, State::Calling { .. })
+                && self.timer.too_small(response) =>
+            {
+                self.invite_again(now);
+            }
             _ => {
                 let reason = response.reason().unwrap_or_default().into_owned();
                 let ending = match (self.state, &self.ending) {
@@ -463,6 +528,7 @@ impl Caller {
     }
 
     fn provisional(&mut self, now: Instant, status: u16, response: &Message) {
+        self.branch_out(now, response);
         match self.state {
             State::Calling { .. } => {
                 self.state = State::Calling { provisional: true };
@@ -493,26 +559,26 @@ impl Caller {
             }
         };
         if let Some(line) = &self.line {
+            let tag = &dialog.id().remote_tag;
             if line.dialog.id() == dialog.id() {
                 // A copy: its ACK was lost (RFC 3261 §13.2.2.4).
                 if let Some(ack) = &self.ack {
                     self.transactions.send(line.flow, ack, Some(self.call));
                 }
+            } else if let Some(ack) = self.late.get(tag) {
+                self.transactions.send(self.dial.flow, ack, Some(self.call));
             } else {
                 self.drop_fork(now, dialog, number);
             }
             return;
         }
-        let Some(agreement) = self.agreement.take() else {
+        let Some(mut line) = self.line_of(dialog, response) else {
             return;
         };
-        let mut line = Line::new(self.call, self.dial.leg, self.dial.flow, dialog, agreement);
-        if let Some(local) = self.local.clone() {
-            line.set_local(local);
-        }
         let ack = self.acknowledge(&line.dialog, number);
         self.ack = Some(ack);
-        let agreed = line.agreement.take_answer(&response.body);
+        line.timer.take_response(now, response);
+        let agreed = line.take_final_answer(response);
         self.line = Some(line);
         let cancelled = matches!(self.state, State::Cancelling { .. } | State::Over);
         if !cancelled {
@@ -529,11 +595,7 @@ impl Caller {
                 let plan = Box::new(plan);
                 self.outputs
                     .push_back(CallerOutput::Note(Note::CallAnswered { call: self.call }));
-                self.outputs
-                    .push_back(CallerOutput::Media(MediaCommand::Configure {
-                        leg: self.dial.leg,
-                        plan: plan.clone(),
-                    }));
+                self.configure(plan.clone());
                 self.outputs.push_back(CallerOutput::Answered { plan });
             }
             Err(refusal) => self.hang_up(now, refusal.ending()),
@@ -542,7 +604,8 @@ impl Caller {
 
     /// A second device answered the same INVITE: one is enough.
     fn drop_fork(&mut self, now: Instant, mut dialog: Dialog, number: u32) {
-        self.acknowledge(&dialog, number);
+        let ack = self.acknowledge(&dialog, number);
+        self.late.insert(dialog.id().remote_tag.clone(), ack);
         let mut bye = dialog.request(Method::Bye);
         bye.headers
             .push_front(Name::Via, self.manners.via(self.dial.flow));
@@ -561,8 +624,26 @@ impl Caller {
         ack
     }
 
-    fn failed(&mut self, id: ClientId, why: transaction::Failure) {
-        if self.byes.remove(&id) {
+    fn configure(&mut self, plan: Box<LegPlan>) {
+        self.outputs
+            .push_back(CallerOutput::Media(MediaCommand::Configure {
+                leg: self.dial.leg,
+                plan,
+            }));
+    }
+
+    fn failed(&mut self, now: Instant, id: ClientId, why: transaction::Failure) {
+        if let Some(line) = self.line.as_mut().filter(|line| line.has_sent(id)) {
+            let mut around = Around {
+                now,
+                transactions: &mut self.transactions,
+                manners: &mut self.manners,
+            };
+            let turn = line.unanswered(&mut around, id, why);
+            if self.state == State::Talking {
+                self.turn(now, turn);
+            }
+        } else if self.byes.remove(&id) {
             self.outputs.push_back(CallerOutput::Note(Note::GaveUp {
                 call: Some(self.call),
                 what: match why {
@@ -592,9 +673,13 @@ impl Caller {
             }
             State::Talking => {
                 let ending = ending.after_answer();
-                let sent = self.line.as_mut().and_then(|line| {
-                    line.bye(now, &mut self.transactions, &mut self.manners, &ending)
-                });
+                let mut around = Around {
+                    now,
+                    transactions: &mut self.transactions,
+                    manners: &mut self.manners,
+                };
+                let line = self.line.as_mut();
+                let sent = line.and_then(|line| line.bye(&mut around, &ending));
                 match sent {
                     Some(bye) => {
                         self.byes.insert(bye);
@@ -621,6 +706,10 @@ impl Caller {
     fn over(&mut self, ending: Ending) {
         self.state = State::Over;
         self.deadline = None;
+        self.early.clear();
+        if let Some(line) = &mut self.line {
+            line.wind_down();
+        }
         if self.told {
             return;
         }
