@@ -17,3 +17,4 @@ mod records;
 mod shards;
 mod sipp;
 mod tls;
+mod sipp_suite;

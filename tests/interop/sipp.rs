@@ -112,7 +112,7 @@ fn mu_law(sound: &Sound) -> Vec<u8> {
 }
 
 /// A TLS client in front of SIPp, which has TLS of its own only in other builds. `None` when it is missing.
-fn stunnel(folder: &Path, to: SocketAddr) -> Option<(Running, SocketAddr)> {
+pub(crate) fn stunnel(folder: &Path, to: SocketAddr) -> Option<(Running, SocketAddr)> {
     let program = peer("stunnel4")?;
     let here: SocketAddr = (Ipv4Addr::LOCALHOST, free_port()).into();
     let file = folder.join("stunnel.conf");

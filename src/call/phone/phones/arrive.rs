@@ -66,8 +66,9 @@ impl Phones {
             return None;
         };
         let call = self.by_invite.get(&invite).copied();
-        // The tag of the INVITE's own response (RFC 3261 §9.2).
-        let tag = match call.and_then(|call| self.calls.get(&call)) {
+        // The tag of the INVITE's own response, also when that was final (RFC 3261 §9.2).
+        let of_invite = self.calls.values().find(|call| call.server == invite);
+        let tag = match of_invite {
             Some(call) => call.line.dialog.id().local_tag.clone(),
             None => self.manners.fresh(),
         };

@@ -45,6 +45,11 @@ fn a_cancel_that_crosses_the_200_gets_its_own_200_and_the_call_a_bye() {
     world.run_ms(2000);
     assert_eq!(world.count("phones 200 INVITE"), 1);
     assert_eq!(world.count("phones 200 CANCEL"), 1);
+    let tag = |line| {
+        let to = world.last(Side::Phones, line).headers.to().unwrap();
+        to.tag().map(str::to_owned)
+    };
+    assert_eq!(tag("200 CANCEL"), tag("200 INVITE"));
     assert_eq!(world.count("caller ACK"), 1);
     assert_eq!(world.count("caller BYE"), 1);
     assert_eq!(world.phones_ended[0].cause, Cause::HungUp);
