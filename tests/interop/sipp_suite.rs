@@ -86,7 +86,7 @@ struct Target {
 
 impl Target {
     fn new(over: Over) -> Option<Self> {
-        let server = Server::start(&[("sip.tls.srtp", "optional")]);
+        let server = Server::start(&[("sip.tls.srtp", "prefer")]);
         let (to, tunnel) = match over {
             Over::Udp => (server.ready().sip_udp.unwrap(), None),
             Over::Tcp => (server.ready().sip_tcp.unwrap(), None),
