@@ -16,5 +16,5 @@ mod linphone;
 mod records;
 mod shards;
 mod sipp;
-mod tls;
 mod sipp_suite;
+mod tls;
