@@ -12,14 +12,16 @@ mod sip;
 mod sound;
 mod srtp;
 mod stun;
+mod transactions;
 
 pub use rtp::{red, rtcp, rtp, telephone_event};
 pub use sdp::sdp;
 pub use signal::signal_frame;
-pub use sip::{sip_message, sip_stream, sip_uri};
+pub use sip::{sip_digest, sip_message, sip_stream, sip_uri, sip_via};
 pub use sound::jitter_buffer;
 pub use srtp::srtp_unprotect;
 pub use stun::stun;
+pub use transactions::transactions;
 
 /// What a target does with one input.
 pub type Target = fn(&[u8]);
@@ -32,12 +34,15 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rtp", rtp),
     ("sdp", sdp),
     ("signal_frame", signal_frame),
+    ("sip_digest", sip_digest),
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),
     ("sip_uri", sip_uri),
+    ("sip_via", sip_via),
     ("srtp_unprotect", srtp_unprotect),
     ("stun", stun),
     ("telephone_event", telephone_event),
+    ("transactions", transactions),
 ];
 
 #[cfg(test)]

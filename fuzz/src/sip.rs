@@ -1,6 +1,11 @@
-//! SIP: messages, stream framing, URIs.
+//! SIP: messages, stream framing, URIs, Via, digests.
 
-use wire::sip::{Limits, MAX_HEADERS, MAX_MESSAGE, Message, Name, StreamItem, StreamReader, Uri};
+use std::net::SocketAddr;
+
+use wire::sip::digest::{Challenge, Credentials};
+use wire::sip::{
+    Limits, MAX_HEADERS, MAX_MESSAGE, Message, Name, StreamItem, StreamReader, Uri, Via,
+};
 
 /// A datagram: no panic; every typed reader is called; an accepted message written and read again is the
 /// same but for its Content-Length; a refused one yields an answer that reads.
@@ -92,4 +97,48 @@ pub fn sip_uri(data: &[u8]) {
     let again = Uri::parse(&uri.to_string()).unwrap_or_else(|e| panic!("{uri}: {e}"));
     assert_eq!(uri, again);
     assert!(uri.is_equivalent(&again));
+}
+
+/// A Via value: what is accepted reads the same after it was written, and takes note of any source.
+pub fn sip_via(data: &[u8]) {
+    let Ok(via) = Via::parse(data) else {
+        return;
+    };
+    let _ = (via.received(), via.rport(), via.reply_addr());
+    let text = via.to_string();
+    let again = Via::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"));
+    assert_eq!(text, again.to_string());
+    assert_eq!(via.transaction_branch(), again.transaction_branch());
+    for source in ["192.0.2.1:5060", "[2001:db8::1]:40000"] {
+        let source: SocketAddr = source.parse().unwrap_or_else(|e| panic!("{e}"));
+        let mut noted = via.clone();
+        noted.note_source(source);
+        let text = noted.to_string();
+        let read = Via::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let told = read.received().or(read.host.ip());
+        assert_eq!(told.map(|ip| ip.to_canonical()), Some(source.ip()));
+        if read.wants_rport() {
+            assert_eq!(read.rport(), Some(source.port()));
+        }
+    }
+}
+
+/// A challenge or credentials: what is accepted reads the same after it was written.
+pub fn sip_digest(data: &[u8]) {
+    if let Ok(challenge) = Challenge::parse(data) {
+        let text = challenge.to_string();
+        let again = Challenge::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(text, again.to_string());
+        assert_eq!(
+            (challenge.algorithm, challenge.qop),
+            (again.algorithm, again.qop)
+        );
+    }
+    if let Ok(credentials) = Credentials::parse(data) {
+        let text = credentials.to_string();
+        let again = Credentials::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(text, again.to_string());
+        assert_eq!(credentials.response, again.response);
+        assert!(!format!("{credentials:?}").contains(&credentials.response));
+    }
 }

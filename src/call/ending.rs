@@ -82,6 +82,8 @@ pub enum Cause {
     BadExtension,
     /// The body is in a format that we do not read.
     BadBody,
+    /// The caller takes no body in a format that we write.
+    NotAcceptable,
     /// The same request came over two ways (RFC 3261 §8.2.2.2).
     Merged,
     /// Max-Forwards reached zero.
@@ -153,6 +155,7 @@ impl Cause {
             Self::BadScheme => (Them, Some(416), 127, "unsupported URI scheme"),
             Self::BadExtension => (Them, Some(420), 127, "unsupported extension required"),
             Self::BadBody => (Them, Some(415), 79, "unsupported body"),
+            Self::NotAcceptable => (Them, Some(406), 79, "no format of ours is accepted"),
             Self::Merged => (Them, Some(482), 25, "merged request"),
             Self::TooManyHops => (Them, Some(483), 25, "too many hops"),
             Self::NoCommonMedia => (Them, Some(488), 88, "no audio format in common"),
@@ -295,7 +298,7 @@ fn quotable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Cause; 41] = [
+    const ALL: [Cause; 42] = [
         Cause::HungUp,
         Cause::WeHungUp,
         Cause::Cancelled,
@@ -313,6 +316,7 @@ mod tests {
         Cause::BadScheme,
         Cause::BadExtension,
         Cause::BadBody,
+        Cause::NotAcceptable,
         Cause::Merged,
         Cause::TooManyHops,
         Cause::NoCommonMedia,

@@ -170,7 +170,7 @@ impl Listeners {
         if self.desk.send(opened).await.is_err() {
             return;
         }
-        let writing = tokio::spawn(write_all(writer, queue, closed.clone()));
+        let mut writing = tokio::spawn(write_all(writer, queue, closed.clone()));
         let why = tokio::select! {
             why = self.read_all(flow, reader, outgoing) => why,
             () = closed.cancelled() => "closed by us",
@@ -179,7 +179,13 @@ impl Listeners {
         closed.cancel();
         // The desk may have stopped first.
         let _ = self.desk.send(ToDesk::FlowClosed { flow: flow.id }).await;
-        let _ = writing.await;
+        // Each message has its own patience; a full queue of them must not hold up the node's end.
+        if tokio::time::timeout(LAST_WORDS, &mut writing)
+            .await
+            .is_err()
+        {
+            writing.abort();
+        }
     }
 
     async fn read_all<S>(
@@ -358,6 +364,8 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 const MESSAGE_TIME: Duration = Duration::from_secs(20);
 /// Time for the kernel to take a message once the connection is to be closed.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// Time for everything that waits to be written once the connection is to be closed.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Time for the answer to unreadable bytes to leave before the connection is closed.
 const LAST_ANSWER: Duration = Duration::from_millis(200);
 /// Messages waiting to be written before a connection counts as stuck.

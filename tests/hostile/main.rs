@@ -12,4 +12,5 @@ mod support;
 mod cuts;
 mod dialler;
 mod keys;
+mod mutants;
 mod noise;

@@ -18,3 +18,4 @@ mod shards;
 mod sipp;
 mod sipp_suite;
 mod tls;
+mod torture;

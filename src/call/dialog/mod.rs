@@ -74,7 +74,7 @@ impl Dialog {
             remote: raw(invite, Name::From, "From")?,
             local_cseq: 0,
             remote_cseq: Some(cseq(invite)?.number),
-            target: contact(invite)?,
+            target: contact(invite).or_else(|error| old_target(invite).ok_or(error))?,
             routes: routes(invite)?,
         })
     }
@@ -225,6 +225,17 @@ fn contact(message: &Message) -> Result<Uri, DialogError> {
         .map_err(|_| DialogError::Missing("Contact"))
 }
 
+/// Where an RFC 2543 element without a Contact is reached: at its From. Its Via has no branch with the cookie.
+fn old_target(invite: &Message) -> Option<Uri> {
+    let old = invite.headers.via().ok()?.transaction_branch().is_none();
+    invite
+        .headers
+        .from()
+        .ok()
+        .filter(|_| old)
+        .map(|from| from.uri)
+}
+
 fn routes(message: &Message) -> Result<Vec<NameAddr>, DialogError> {
     message
         .headers
@@ -364,6 +375,15 @@ mod tests {
             .replace(Name::Contact, "<sip:ann@198.51.100.7>");
         dialog.refresh_target(&next);
         assert_eq!(dialog.target().to_string(), "sip:ann@198.51.100.7");
+    }
+
+    #[test]
+    fn an_rfc_2543_element_without_a_contact_is_reached_at_its_from() {
+        let mut invite = invite();
+        invite.headers.remove(Name::Contact);
+        invite.headers.replace(Name::Via, "SIP/2.0/UDP 192.0.2.1");
+        let dialog = Dialog::uas(&invite, "us").unwrap();
+        assert_eq!(dialog.target().to_string(), "sip:ann@example.com");
     }
 
     #[test]

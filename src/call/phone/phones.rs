@@ -371,6 +371,8 @@ impl Phones {
             Some(Method::Bye | Method::Prack | Method::Update | Method::Info) => {
                 self.refuse_plainly(now, id, &message, 481);
             }
+            // RFC 3261 §8.2.1, §21.5.2: recognised but not served, or not even recognised.
+            Some(method) if !method.is_known() => self.refuse_plainly(now, id, &message, 501),
             _ => self.refuse_plainly(now, id, &message, 405),
         }
         None

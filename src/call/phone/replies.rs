@@ -67,7 +67,7 @@ impl Manners {
     pub(super) fn complete_failure(&self, response: &mut Message, status: u16) {
         match status {
             405 => response.headers.push(Name::Allow, ALLOW),
-            415 => response.headers.push(Name::Accept, SDP),
+            406 | 415 => response.headers.push(Name::Accept, SDP),
             503 => response.headers.push(Name::RetryAfter, RETRY_AFTER),
             _ => {}
         }
@@ -114,6 +114,17 @@ pub(super) fn is_secure(request: &Message) -> bool {
     request.uri().is_ok_and(|uri| uri.scheme == Scheme::Sips)
 }
 
+/// Whether the sender reads session descriptions: it says nothing about that, or names them (RFC 3261 §20.1).
+pub(super) fn accepts_sdp(request: &Message) -> bool {
+    !request.headers.has(Name::Accept)
+        || request.headers.tokens(Name::Accept).any(|range| {
+            let media = range.split(';').next().unwrap_or_default().trim();
+            [SDP, "application/*", "*/*"]
+                .iter()
+                .any(|ours| media.eq_ignore_ascii_case(ours))
+        })
+}
+
 /// The default reason phrases (RFC 3261 §21) of the statuses that we send.
 pub(super) fn phrase(status: u16) -> &'static str {
     match status {
@@ -124,6 +135,7 @@ pub(super) fn phrase(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
         410 => "Gone",
         415 => "Unsupported Media Type",

@@ -100,3 +100,23 @@ async fn the_time_of_a_message_ends_with_it() {
     drop(peer);
     assert_eq!(until_closed(&mut inbox).await, 2);
 }
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_does_not_hold_up_the_end_for_each_message_that_waits() {
+    let (to_desk, mut desk) = mpsc::channel(16);
+    let stop = CancellationToken::new();
+    let listeners = Listeners::new(to_desk, stop.clone(), Door::new(1, 1));
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
+    let flow = listeners.flow(Transport::Tcp, here, here);
+    // Whoever holds the other end reads nothing, and the pipe takes less than one message.
+    let (ours, _theirs) = tokio::io::duplex(64);
+    let connection = tokio::spawn(async move { listeners.connection(flow, ours).await });
+    let Some(ToDesk::FlowOpened { outgoing, .. }) = desk.recv().await else {
+        panic!("no connection");
+    };
+    while outgoing.try_send(vec![b'x'; 1000]).is_ok() {}
+    stop.cancel();
+    // A second for each of the 256 that wait would be more than any test may take.
+    connection.await.unwrap();
+    assert!(outgoing.is_closed(), "the writer is gone");
+}

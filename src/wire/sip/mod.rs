@@ -7,6 +7,7 @@
 
 mod build;
 mod check;
+pub mod digest;
 mod error;
 mod headers;
 mod message;

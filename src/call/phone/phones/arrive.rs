@@ -9,7 +9,7 @@ use super::super::border::{Arrival, Dialled, Output};
 use super::super::dialled::dialled;
 use super::super::digits::Digits;
 use super::super::line::{Around, Line, Terms, decline_extension, refusal_response};
-use super::super::replies::{Manners, SDP, is_secure};
+use super::super::replies::{Manners, SDP, accepts_sdp, is_secure};
 use super::{Call, Early, LegState, Phones, State};
 use crate::dialog::session_timer::SessionTimer;
 use crate::dialog::{Dialog, reliable};
@@ -194,6 +194,9 @@ impl Phones {
         let is_sdp = invite.headers.content_type().as_deref() == Some(SDP);
         if !invite.body.is_empty() && (!is_sdp || encoded) {
             return Err(refuse(&self.manners, Ending::new(Cause::BadBody)));
+        }
+        if !accepts_sdp(invite) {
+            return Err(refuse(&self.manners, Ending::new(Cause::NotAcceptable)));
         }
         let dialog = Dialog::uas(invite, tag).map_err(|error| {
             let ending = Ending::with_text(Cause::BadRequest, error.to_string());

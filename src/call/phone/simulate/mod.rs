@@ -4,8 +4,10 @@ mod calls;
 mod early;
 mod forks;
 mod hostile;
+mod mutants;
 mod races;
 mod sessions;
+mod torture;
 mod within;
 
 use std::collections::BTreeMap;

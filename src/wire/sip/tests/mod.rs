@@ -1,6 +1,7 @@
 //! Messages that peers send, and the verdict on each.
 
 mod building;
+mod differential;
 mod reading;
 mod roundtrip;
 mod streams;
