@@ -17,8 +17,8 @@ use media::guard::Protector;
 use media::guard::dtls::Identity;
 use wire::plan::{
     AudioCodec, AudioFormat, AudioPlan, BridgeId, Connectivity, Direction, ExtensionIds, LegId,
-    LegKind, LegPlan, MediaCommand, Protection, SdesKey, SrtpProfile, StreamId, VideoCodec,
-    VideoFormat, VideoReceive, VideoSend,
+    LegKind, LegPlan, MediaCommand, Protection, RtcpFeatures, SdesKey, SrtpProfile, StreamId,
+    VideoCodec, VideoFormat, VideoReceive, VideoSend,
 };
 use wire::rtp::FixedHeader;
 
@@ -182,6 +182,7 @@ impl Meeting {
                 remote: vec![key(self.profile, 2)],
             },
             rtcp_mux: true,
+            rtcp: RtcpFeatures::default(),
             audio: Some(AudioPlan {
                 direction: Direction::SendRecv,
                 send: format(self.codec),

@@ -7,11 +7,12 @@
 //! - `call` (crate): the way of a call.
 //! - [`node`]: the only place with sockets, threads and clocks.
 //! - [`control`]: meetings, attendees, keys: one noun per file.
-//! - [`record`]: metric log, SIP log, call records.
+//! - [`record`]: metric log, SIP log, call events and records, and the trace that is told from them.
 //! - [`store`]: SQLite through one dialect.
 //! - [`http`]: API operations, browser signaling, the page.
 //! - [`config`]: typed configuration.
-//! - [`admin_command`]: the command that administers a running server.
+//! - [`admin_command`]: the command that administers a running server; [`call_command`], the scripted phone;
+//!   [`trace_command`], the story of a call.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod admin_command;
@@ -22,3 +23,4 @@ pub mod http;
 pub mod node;
 pub mod record;
 pub mod store;
+pub mod trace_command;

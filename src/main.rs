@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use campanile::config::{Config, ConfigError, EXIT_CODE, LogFormat, Sources};
 use campanile::node::{self, NodeError};
-use campanile::{admin_command, call_command, store};
+use campanile::{admin_command, call_command, store, trace_command};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +25,8 @@ enum Command {
     Serve(Serve),
     /// Call somebody: a scripted phone that tells how good the call was.
     Call(call_command::Arguments),
+    /// Tell the story of a call: its SIP messages, offers, media figures and ending.
+    Trace(trace_command::Arguments),
     /// Administer the running server of a data folder.
     Admin(admin_command::Arguments),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         None => serve(arguments.serve),
         Some(Command::Serve(arguments)) => serve(arguments),
         Some(Command::Call(arguments)) => call_command::run(arguments),
+        Some(Command::Trace(arguments)) => trace_command::run(arguments),
         Some(Command::Admin(arguments)) => admin_command::run(&arguments),
     }
 }

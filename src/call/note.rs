@@ -7,7 +7,7 @@ use rand::RngExt;
 use wire::plan::LegId;
 
 use crate::ending::Ending;
-use crate::transaction::Transport;
+use crate::transaction::{FlowId, Transport};
 
 /// The id of one call: `call_id` in the metric log and the SIP log, `TransactionId` in the call record.
 ///
@@ -101,6 +101,10 @@ pub enum Note {
         call: Option<TransactionId>,
         /// Whether it was received.
         incoming: bool,
+        /// The connection or listener that it travelled on.
+        flow: FlowId,
+        /// The other side's address.
+        peer: SocketAddr,
         /// The message.
         bytes: Vec<u8>,
     },

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
+use call::ending::Ending;
 use call::note::{CallDirection, CallStart, Note, Party, TransactionId};
 use media::measure::Sample;
 use object_store::local::LocalFileSystem;
@@ -15,11 +16,13 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 use wire::plan::LegId;
 
+use super::call_events::{CallEvent, MediaMinute, What};
 use super::call_record::{CallRecord, Closing, OpenCall, Writer, key};
+use super::connector_metrics::{ConnectorMetrics, CountedLoss};
 use super::metric_log::{MetricLine, VideoLine, Whose};
 use super::sink::LogFolder;
 use super::spool::{Ready, Spool};
-use super::{RecordError, Settings, ToKeeper, mask};
+use super::{RecordError, Settings, ToKeeper, Way, mask};
 
 /// Everything that the record's thread owns.
 pub(super) struct Keeper {
@@ -34,6 +37,7 @@ pub(super) struct Keeper {
     waiting: Vec<Ready>,
     retry_at: Option<Instant>,
     alive_at: Instant,
+    metrics: ConnectorMetrics,
 }
 
 /// One open call.
@@ -44,6 +48,9 @@ struct Kept {
     leg: LegId,
     /// SIP calls have a call record; browsers have the metric log only.
     recorded: bool,
+    direction: CallDirection,
+    answered: bool,
+    counted: CountedLoss,
 }
 
 /// One line of the SIP message log.
@@ -69,6 +76,7 @@ impl Keeper {
         let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true));
         Ok(Self {
             objects,
+            metrics: ConnectorMetrics::new(&settings.connector_id, &settings.region),
             logs: LogFolder::new(settings.data.join("logs")),
             spool: Spool::open(settings.data.join("spool"))?,
             settings,
@@ -100,6 +108,14 @@ impl Keeper {
             let since = open.answered_ms.unwrap_or(open.started_ms);
             let ended = seen.map_or(since, |seen| seen.max(since)).min(millis(now));
             tracing::warn!(call = %open.transaction_id, "a call was cut off by the end of an earlier process");
+            let event = What::Ended {
+                side: "us".to_owned(),
+                cause: "Interrupted".to_owned(),
+                sip_status: None,
+                q850: None,
+                text: INTERRUPTED.to_owned(),
+            };
+            self.event(&open.transaction_id, ended, event);
             self.close(&open, &Closing::Interrupted, ended);
         }
         self.deliver();
@@ -109,7 +125,7 @@ impl Keeper {
     pub(super) fn run(&mut self, inbox: &Receiver<ToKeeper>) {
         loop {
             match inbox.recv_timeout(TURN) {
-                Ok(ToKeeper::Note(note, at)) => self.note(note, millis(at)),
+                Ok(ToKeeper::Note(note, way, at)) => self.note(note, way, millis(at)),
                 Ok(ToKeeper::Sample(sample, at)) => self.sample(&sample, millis(at)),
                 Ok(ToKeeper::Finish(done)) => {
                     self.deliver();
@@ -128,6 +144,7 @@ impl Keeper {
 
     fn on_time(&mut self) {
         let now = Instant::now();
+        self.metrics.publish(millis(SystemTime::now()));
         if now >= self.alive_at && self.calls.values().any(|kept| kept.recorded) {
             self.alive_at = now + ALIVE_EVERY;
             let result = self.spool.alive(millis(SystemTime::now()));
@@ -138,16 +155,39 @@ impl Keeper {
         }
     }
 
-    fn note(&mut self, note: Note, at_ms: u64) {
+    fn note(&mut self, note: Note, way: Option<Way>, at_ms: u64) {
         match note {
-            Note::SipMessage { call, bytes, .. } if self.settings.sip_messages => {
+            Note::SipMessage {
+                call,
+                incoming,
+                peer,
+                bytes,
+                ..
+            } => {
+                self.metrics.sip_message(&bytes);
+                if !self.settings.sip_messages {
+                    return;
+                }
                 self.sip_message(call, &bytes, at_ms);
+                if let Some(call) = call {
+                    let event = What::Sip {
+                        incoming,
+                        transport: way.map(|way| way.transport.via_name().to_owned()),
+                        local: way.map(|way| way.local),
+                        peer,
+                    };
+                    self.event(&call.to_string(), at_ms, event);
+                }
             }
-            Note::SipMessage { .. } => {}
             Note::CallStarted(start) => self.started(start, at_ms),
             Note::CallAnswered { call } => {
                 metrics::counter!("campanile_calls_answered_total").increment(1);
+                self.event(&call.to_string(), at_ms, What::Answered);
                 if let Some(kept) = self.calls.get_mut(&call) {
+                    if !kept.answered {
+                        self.metrics.answered(kept.direction);
+                    }
+                    kept.answered = true;
                     kept.open.answered_ms = Some(at_ms);
                     if kept.recorded {
                         let result = self.spool.keep_open(&kept.open);
@@ -160,6 +200,8 @@ impl Keeper {
                     return;
                 };
                 self.legs.remove(&kept.leg);
+                self.metrics.ended(kept.direction, kept.answered, &ending);
+                self.event(&call.to_string(), at_ms, ended(&ending));
                 metrics::counter!("campanile_calls_ended_total", "side" => ending.side.as_str())
                     .increment(1);
                 tracing::info!(%call, from = %kept.open.from_user, ending = %ending.text, side = ending.side.as_str(), "call ended");
@@ -168,9 +210,17 @@ impl Keeper {
                     self.deliver();
                 }
             }
-            Note::GaveUp { call, what } => tracing::warn!(?call, what, "gave up"),
             Note::ForeignMedia { call, source } => {
                 tracing::warn!(%call, %source, "media from an address that is not the call's is dropped");
+                let what = format!("media from {source} was dropped: not the call's address");
+                self.event(&call.to_string(), at_ms, What::Noted { what });
+            }
+            Note::GaveUp { call, what } => {
+                tracing::warn!(?call, what, "gave up");
+                if let Some(call) = call {
+                    let what = what.to_owned();
+                    self.event(&call.to_string(), at_ms, What::GaveUp { what });
+                }
             }
             Note::JoinedMeeting {
                 call,
@@ -178,6 +228,11 @@ impl Keeper {
                 attendee_id,
             } => {
                 tracing::info!(%call, %meeting_id, %attendee_id, "joined a meeting");
+                let event = What::JoinedMeeting {
+                    meeting_id,
+                    attendee_id,
+                };
+                self.event(&call.to_string(), at_ms, event);
             }
             other => tracing::info!(event = ?other, "meeting"),
         }
@@ -190,7 +245,7 @@ impl Keeper {
             party,
             direction,
         } = start;
-        let (sip_call_id, from_user, to_user, endpoint, recorded) = match party {
+        let (party, sip_call_id, from_user, to_user, peer, endpoint, recorded) = match party {
             Party::Sip {
                 sip_call_id,
                 from_user,
@@ -198,20 +253,24 @@ impl Keeper {
                 peer,
                 ..
             } => (
+                "sip",
                 sip_call_id,
                 from_user,
                 to_user,
+                peer,
                 peer.ip().to_string(),
                 self.settings.call_records,
             ),
             Party::Browser {
                 attendee_id,
                 external_user_id,
-                ..
+                peer,
             } => (
+                "browser",
                 String::new(),
                 external_user_id,
                 String::new(),
+                peer,
                 attendee_id,
                 false,
             ),
@@ -231,6 +290,16 @@ impl Keeper {
         };
         metrics::counter!("campanile_calls_started_total").increment(1);
         tracing::info!(%call, from = %open.from_user, to = %open.to_user, "call started");
+        self.metrics.attempted(direction);
+        let event = What::Started {
+            party: party.to_owned(),
+            direction: open.direction.clone(),
+            sip_call_id: open.sip_call_id.clone(),
+            from_user: open.from_user.clone(),
+            to_user: open.to_user.clone(),
+            peer,
+        };
+        self.event(&open.transaction_id, at_ms, event);
         self.legs.insert(leg, call);
         let endpoint_id = endpoint_name(&endpoint);
         if recorded {
@@ -244,6 +313,9 @@ impl Keeper {
                 endpoint_id,
                 leg,
                 recorded,
+                direction,
+                answered: false,
+                counted: CountedLoss::default(),
             },
         );
     }
@@ -265,17 +337,23 @@ impl Keeper {
     }
 
     fn sample(&mut self, sample: &Sample, at_ms: u64) {
+        if !sample.ledger.balances() {
+            tracing::error!(leg = ?sample.leg, ledger = ?sample.ledger, "the ledger of a leg does not balance");
+        }
         let Some(kept) = self
             .legs
             .get(&sample.leg)
-            .and_then(|call| self.calls.get(call))
+            .and_then(|call| self.calls.get_mut(call))
         else {
             tracing::warn!(leg = ?sample.leg, "a sample of a leg that belongs to no call");
             return;
         };
+        self.metrics.sample(sample, &mut kept.counted, at_ms);
         if !self.settings.media_metrics {
             return;
         }
+        let call_id = kept.open.transaction_id.clone();
+        let kept = &*kept;
         let whose = Whose {
             connector_id: &self.settings.connector_id,
             region: &self.settings.region,
@@ -308,6 +386,22 @@ impl Keeper {
             let result = self.logs.append(&group, at_ms, &line);
             report("a video metric line", result);
         }
+        let minute = Box::new(MediaMinute::of(sample));
+        self.event(&call_id, at_ms, What::Media(minute));
+    }
+
+    /// Writes down what happened to a call.
+    fn event(&mut self, call_id: &str, at_ms: u64, event: What) {
+        let line = CallEvent {
+            voice_connector_id: self.settings.connector_id.clone(),
+            aws_region: self.settings.region.clone(),
+            event_timestamp: at_ms,
+            call_id: call_id.to_owned(),
+            event,
+        };
+        let group = format!("/campanile/CallEvents/{}", self.settings.connector_id);
+        let result = self.logs.append(&group, at_ms, &line);
+        report("a call event", result);
     }
 
     /// Writes a call's record into the spool; delivery follows.
@@ -353,6 +447,16 @@ impl Keeper {
     }
 }
 
+fn ended(ending: &Ending) -> What {
+    What::Ended {
+        side: ending.side.as_str().to_owned(),
+        cause: format!("{:?}", ending.cause),
+        sip_status: ending.sip_status,
+        q850: ending.q850,
+        text: ending.text.clone(),
+    }
+}
+
 fn report(what: &str, result: io::Result<()>) {
     if let Err(error) = result {
         tracing::error!(%error, "cannot write {what}");
@@ -374,6 +478,8 @@ fn millis(at: SystemTime) -> u64 {
         .map_or(0, |d| d.as_millis() as u64)
 }
 
+/// What is known of the end of a call whose process stopped without a word.
+const INTERRUPTED: &str = "the server stopped during the call";
 /// How long the thread waits before it looks at its timers.
 const TURN: Duration = Duration::from_secs(1);
 /// How exact the end of a call is whose process was killed.

@@ -158,6 +158,9 @@ mod tests {
             sent: Flow::default(),
             rtt_us: None,
             mos: Some(4.399_6),
+            inbound: None,
+            outbound: None,
+            ledger: Box::default(),
             video: Vec::new(),
         };
         let whose = Whose {

@@ -4,22 +4,27 @@
 //! It learns of calls by [`Note`]s and of media by [`Sample`]s, and never asks anything back:
 //!
 //! ```text
-//! Note, Sample ──► Keeper ──► logs/<group>/<date>.jsonl          (metric log, SIP log)
+//! Note, Sample ──► Keeper ──► logs/<group>/<date>.jsonl          (metric log, SIP log, call events)
 //!                    └──────► spool/ ──► objects/<bucket>/<key>  (call records)
 //! ```
 
+mod call_events;
 mod call_record;
+mod connector_metrics;
 mod keeper;
 pub mod mask;
 mod metric_log;
 mod sink;
 mod spool;
+pub mod trace;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+use call::exchange::Transport;
 use call::note::Note;
 use media::measure::Sample;
 use tokio::sync::oneshot;
@@ -55,8 +60,17 @@ pub struct Recorder {
     keeper: Sender<ToKeeper>,
 }
 
+/// How a SIP message travelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// On what.
+    pub transport: Transport,
+    /// Our address.
+    pub local: SocketAddr,
+}
+
 pub(crate) enum ToKeeper {
-    Note(Note, SystemTime),
+    Note(Note, Option<Way>, SystemTime),
     Sample(Box<Sample>, SystemTime),
     Finish(oneshot::Sender<()>),
 }
@@ -100,9 +114,9 @@ impl Recorder {
         Ok((Self { keeper: sender }, thread))
     }
 
-    /// Something happened to a call.
-    pub fn note(&self, note: Note) {
-        self.send(ToKeeper::Note(note, SystemTime::now()));
+    /// Something happened to a call. `way` is that of a SIP message, where it is known.
+    pub fn note(&self, note: Note, way: Option<Way>) {
+        self.send(ToKeeper::Note(note, way, SystemTime::now()));
     }
 
     /// A leg was measured.

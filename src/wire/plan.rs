@@ -77,6 +77,8 @@ pub struct LegPlan {
     pub protection: Protection,
     /// RTP and RTCP on one port (RFC 5761).
     pub rtcp_mux: bool,
+    /// What was agreed about RTCP beyond that.
+    pub rtcp: RtcpFeatures,
     /// The audio section; `None` when it was declined.
     pub audio: Option<AudioPlan>,
     /// Video streams that the other side sends to us.
@@ -85,6 +87,17 @@ pub struct LegPlan {
     pub video_send: Vec<VideoSend>,
     /// Ids of the RTP header extensions agreed (RFC 8285), the same in all bundled sections.
     pub extensions: ExtensionIds,
+}
+
+/// What offer and answer agreed about RTCP beyond RFC 3550. The default is nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RtcpFeatures {
+    /// Feedback may come without a report before it (RFC 5506, `a=rtcp-rsize`).
+    pub reduced_size: bool,
+    /// The other side asked for VoIP metrics (RFC 3611 §5.1, `voip-metrics` in `a=rtcp-xr`).
+    pub voip_metrics: bool,
+    /// The other side echoes reference times (RFC 3611 §5.1, `rcvr-rtt` in `a=rtcp-xr`).
+    pub reference_time: bool,
 }
 
 /// How packets of a leg reach the other side.

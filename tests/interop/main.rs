@@ -19,3 +19,4 @@ mod sipp;
 mod sipp_suite;
 mod tls;
 mod torture;
+mod trace;

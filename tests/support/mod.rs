@@ -4,12 +4,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod baresip;
+pub(crate) mod capture;
 pub(crate) mod mutants;
 pub(crate) mod page;
 pub(crate) mod peers;
 pub(crate) mod ports;
 pub(crate) mod running;
 pub(crate) mod server;
+pub(crate) mod shaper;
 pub(crate) mod sip;
 pub(crate) mod sound;
 pub(crate) mod torture;

@@ -17,6 +17,9 @@ use super::wait_for;
 /// How long a start may take, on a machine that is busy with compiling.
 const STARTING: Duration = Duration::from_secs(30);
 
+/// How long the books may seem not to balance, on a machine that is busy.
+const BALANCING: Duration = Duration::from_secs(10);
+
 /// What `ready.json` says.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Ready {
@@ -216,12 +219,52 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Conservation, as the server itself publishes it: media packets in = used + dropped by reason, and
+    /// out = sent by kind. Asked at the end of every test with a server.
+    fn check_books(&self) {
+        // A page may be fetched while the figures of one moment are being written down.
+        wait_for("the media packets to add up", BALANCING, || {
+            let page = self.metrics();
+            let total = |name: &str| -> u64 {
+                let of_name = page.lines().filter(|line| {
+                    let rest = line.strip_prefix(name).unwrap_or_default();
+                    rest.starts_with(['{', ' '])
+                });
+                of_name
+                    .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+                    .sum()
+            };
+            let used = total("campanile_media_packets_consumed_total");
+            let dropped = total("campanile_media_packets_dropped_total");
+            let sent = total("campanile_media_packets_sent_total");
+            let balances = total("campanile_media_packets_in_total") == used + dropped
+                && total("campanile_media_packets_out_total") == sent;
+            balances.then_some(())
+        });
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        if !std::thread::panicking()
+            && self.ready.metrics.is_some()
+            && self
+                .process
+                .as_mut()
+                .is_some_and(|process| process.ended().is_none())
+        {
+            self.check_books();
+        }
         drop(self.process.take());
         if !std::thread::panicking() {
             let log = self.log();
             assert!(!log.contains("panicked at"), "the server panicked:\n{log}");
+            // Neither the ledger of the whole nor that of any leg.
+            assert!(
+                !log.contains("does not balance"),
+                "packets are missing:\n{log}"
+            );
         }
     }
 }

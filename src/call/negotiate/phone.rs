@@ -18,6 +18,7 @@ use wire::plan::{
 };
 use wire::sdp::{Media, MediaKind, Origin, Section, Session, Setup};
 
+use super::rtcp;
 pub use choose::Offer;
 use choose::{Chosen, codec_of, formats_of, opus_wishes, packet_ms};
 use reach::Reach;
@@ -106,6 +107,7 @@ impl Agreement {
         bundle(&offer.session, &audio, &mut description);
         let mux = section.media.attributes.rtcp_mux();
         let plan = plan_of(
+            section,
             chosen
                 .reach
                 .connectivity(section, local.ice.is_some(), mux, self.peer),
@@ -173,7 +175,7 @@ impl Agreement {
         let mux = ours.attributes.rtcp_mux() && section.media.attributes.rtcp_mux();
         let ice = ours.attributes.ice_ufrag().is_some();
         let connectivity = Reach::of(section).connectivity(section, ice, mux, self.peer);
-        let plan = plan_of(connectivity, &security, audio, mux);
+        let plan = plan_of(section, connectivity, &security, audio, mux);
         self.security = Some(security);
         self.offered = None;
         Ok(plan)
@@ -200,6 +202,7 @@ impl Agreement {
         } else {
             write::rtcp(&mut media, local);
         }
+        rtcp::answer(section, &mut media);
         media
     }
 
@@ -357,6 +360,7 @@ fn bundle(offer: &Session, answered: &Media, description: &mut Session) {
 }
 
 fn plan_of(
+    section: Section<'_>,
     connectivity: Connectivity,
     security: &Security,
     audio: AudioPlan,
@@ -366,6 +370,7 @@ fn plan_of(
         connectivity,
         protection: security.protection(),
         rtcp_mux,
+        rtcp: rtcp::features(section),
         audio: Some(audio),
         video_receive: Vec::new(),
         video_send: Vec::new(),

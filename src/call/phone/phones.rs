@@ -250,6 +250,8 @@ impl Phones {
         let note = Output::Note(Note::SipMessage {
             call,
             incoming: true,
+            flow: flow.id,
+            peer: flow.peer,
             bytes: shown,
         });
         self.outputs.insert(mark, note);
@@ -286,6 +288,8 @@ impl Phones {
                     self.outputs.push_back(Output::Note(Note::SipMessage {
                         call,
                         incoming: false,
+                        flow,
+                        peer: to,
                         bytes: bytes.clone(),
                     }));
                     self.outputs.push_back(Output::Sip {

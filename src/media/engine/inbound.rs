@@ -13,7 +13,7 @@ use crate::measure::ledger::{Consumed, Dropped};
 use crate::send::outbox::SocketId;
 
 impl Engine {
-    /// Says what became of a datagram.
+    /// Says what became of a datagram, and lets its leg count it, too.
     pub(super) fn take_in(
         &mut self,
         now: Instant,
@@ -21,21 +21,55 @@ impl Engine {
         from: SocketAddr,
         packet: &mut [u8],
     ) -> Result<Consumed, Dropped> {
+        let (place, outcome) = self.find_and_use(now, socket, from, packet);
+        if let Some(Some(leg)) = place.and_then(|place| self.legs.get_mut(place)) {
+            leg.count_in(packet.len(), outcome);
+        }
+        outcome
+    }
+
+    /// What became of a datagram, and of which leg, where it was found.
+    fn find_and_use(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        from: SocketAddr,
+        packet: &mut [u8],
+    ) -> (Option<usize>, Result<Consumed, Dropped>) {
+        let own = self.own_sockets.get(&socket).copied();
         if packet.len() > LONGEST {
-            return Err(Dropped::TooLong);
+            return (own, Err(Dropped::TooLong));
         }
         let class = demux_class(packet);
         if class == DemuxClass::Unknown {
-            return Err(Dropped::NotMedia);
+            return (own, Err(Dropped::NotMedia));
         }
-        let (id, place) = match self.own_sockets.get(&socket) {
-            Some(&place) => (None, place),
+        let (id, place) = match own {
+            Some(place) => (None, place),
             None => {
-                let id = self.leg_on_shared_port(from, class, packet)?;
-                let place = self.places.get(&id).ok_or(Dropped::UnknownSender)?;
-                (Some(id), place.leg)
+                let found = self.leg_on_shared_port(from, class, packet);
+                let place = |id| self.places.get(&id).map(|place| (Some(id), place.leg));
+                match found.map(place) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => return (None, Err(Dropped::UnknownSender)),
+                    Err(why) => return (None, Err(why)),
+                }
             }
         };
+        let outcome = self.use_for(now, (id, place), class, socket, from, packet);
+        (Some(place), outcome)
+    }
+
+    /// Hands a datagram to its leg. The leg's id is known on the shared port.
+    fn use_for(
+        &mut self,
+        now: Instant,
+        (id, place): (Option<LegId>, usize),
+        class: DemuxClass,
+        socket: SocketId,
+        from: SocketAddr,
+        packet: &mut [u8],
+    ) -> Result<Consumed, Dropped> {
         let leg = self
             .legs
             .get_mut(place)

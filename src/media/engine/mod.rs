@@ -139,6 +139,11 @@ impl Engine {
         self.around.ledger.count_in(bytes, outcome);
     }
 
+    /// Counts a datagram that the node could not even read, because it was longer than any that we take.
+    pub fn unreadable(&mut self) {
+        self.around.ledger.count_in(0, Err(Dropped::TooLong));
+    }
+
     /// Does what is due at `now`.
     pub fn timeout(&mut self, now: Instant) {
         self.run_ticks(now);
@@ -164,6 +169,14 @@ impl Engine {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.around.ledger
+    }
+
+    /// Where every packet of one leg went; `None` when there is no such leg.
+    #[must_use]
+    pub fn ledger_of(&self, leg: LegId) -> Option<&Ledger> {
+        let place = self.places.get(&leg)?;
+        let leg = self.legs.get(place.leg)?.as_ref()?;
+        Some(leg.ledger())
     }
 
     /// Number of legs.

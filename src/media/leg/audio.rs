@@ -12,8 +12,8 @@ use wire::plan::{AudioCodec, AudioFormat, AudioPlan, Direction, Prompt, Telephon
 use wire::rtp::RtpView;
 
 use crate::codec::{CodecError, Encoding, FRAME};
-use crate::measure::Reported;
 use crate::measure::ledger::{Consumed, Dropped};
+use crate::measure::{Reported, Spacing};
 use crate::mix::{Clip, ClipState, Listener, SharedEncoders, level_of};
 use crate::receive::{KeyReader, NotAccepted, Reception, ToneReader};
 use crate::send::digits::DigitSender;
@@ -29,6 +29,7 @@ pub(crate) struct Audio {
     pub(super) playout: PlayOut,
     pub(super) stream: OutgoingStream,
     pub(super) reported: Reported,
+    pub(super) spacing: Spacing,
     pub(super) digits: DigitSender,
     /// The codec received last.
     pub(super) codec: Option<AudioCodec>,
@@ -85,6 +86,7 @@ impl Audio {
             playout: PlayOut::new(&plan.receive)?,
             reported: Reported::new(stream.first_sequence(), clock),
             stream,
+            spacing: Spacing::default(),
             digits: DigitSender::default(),
             codec: None,
             keys: KeyReader::default(),
@@ -139,9 +141,8 @@ impl Audio {
 
     /// What we send goes on as another stream; reports about the old one count no longer.
     pub(crate) fn renumber(&mut self, ssrc: u32, rng: &mut StdRng) {
-        let clock = self.stream.clock();
         self.stream.renumber(ssrc, first_sequence(rng));
-        self.reported = Reported::new(self.stream.first_sequence(), clock);
+        self.reported.renumber(self.stream.first_sequence());
     }
 
     /// The section was taken back: nothing is sent or taken until it is agreed again.
@@ -218,6 +219,13 @@ impl Audio {
         if let Some(redundancy) = &mut self.redundancy {
             redundancy.reported(fraction_lost);
         }
+    }
+
+    /// Milliseconds of sound in a packet that arrives, or in one of ours while that is not known.
+    pub(super) fn packet_ms(&self) -> f64 {
+        self.spacing
+            .ms()
+            .unwrap_or_else(|| f64::from(self.plan.send.ptime_ms))
     }
 
     /// The level that the packets to be played next announce (RFC 6464).

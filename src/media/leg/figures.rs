@@ -7,7 +7,8 @@ use wire::plan::LegId;
 use super::audio::Audio;
 use super::video::{VideoIn, VideoOut};
 use crate::measure::emodel::{Conditions, burst_ratio, impairment, mos, rating};
-use crate::measure::{Flow, Sample};
+use crate::measure::ledger::Ledger;
+use crate::measure::{FarEnd, Flow, Sample};
 use crate::receive::Loss;
 
 /// Counters of the running minute.
@@ -68,6 +69,7 @@ impl Figures {
         audio: Option<&mut Audio>,
         video_in: &mut [VideoIn],
         video_out: &mut [VideoOut],
+        ledger: &Ledger,
     ) -> Sample {
         let mut sample = Sample {
             leg,
@@ -77,6 +79,9 @@ impl Figures {
             sent: std::mem::take(&mut self.sent),
             rtt_us: None,
             mos: None,
+            inbound: None,
+            outbound: None,
+            ledger: Box::new(ledger.clone()),
             video: video_in
                 .iter_mut()
                 .map(VideoIn::sample)
@@ -101,32 +106,46 @@ fn measure_audio(audio: &mut Audio, sample: &mut Sample) {
     sample.sent.packets_lost = audio.reported.lost();
     sample.sent.jitter_us = reports.jitter_us;
 
-    let half_trip_ms = reports.rtt_us.unwrap_or(0) as f64 / 2000.0;
-    let packet_ms = f64::from(audio.plan.send.ptime_ms);
-    // The other side's jitter buffer is unknown; ours is.
-    let inbound_ms = half_trip_ms + packet_ms + f64::from(audio.playout.delay_ms());
-    let outbound_ms = half_trip_ms + packet_ms;
-    let inbound = opinion(codec, inbound_loss, inbound_ms);
-    let outbound = reports
+    // The minute's round trip, or what is known from before: a path does not shrink to nothing for want of a report.
+    let rtt_us = reports.rtt_us.or(audio.reported.last_rtt_us());
+    let half_trip_ms = rtt_us.unwrap_or(0) as f64 / 2000.0;
+    let inbound_ms = half_trip_ms + audio.packet_ms() + f64::from(audio.playout.delay_ms());
+    audio.spacing.next_interval();
+    sample.inbound = conditions(inbound_loss, inbound_ms);
+    // The other side's jitter buffer is known by its extended reports only.
+    let buffer_ms = reports.far_end.map_or(0.0, |far| f64::from(far.buffer_ms));
+    let outbound_ms = half_trip_ms + f64::from(audio.plan.send.ptime_ms) + buffer_ms;
+    sample.outbound = reports
         .loss
-        .and_then(|loss| opinion(audio.plan.send.codec, loss, outbound_ms));
+        .map(|loss| behind_the_buffer(loss, reports.far_end))
+        .and_then(|loss| conditions(loss, outbound_ms));
+    let opinion = |codec, conditions: &Conditions| mos(rating(impairment(codec), conditions));
+    let inbound = sample.inbound.map(|c| opinion(codec, &c));
+    let outbound = sample.outbound.map(|c| opinion(audio.plan.send.codec, &c));
     sample.mos = match (inbound, outbound) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
     };
 }
 
-/// MOS of one direction; `None` when nothing was to be received.
-fn opinion(codec: wire::plan::AudioCodec, loss: Loss, delay_ms: f64) -> Option<f64> {
-    if loss.expected == 0 {
-        return None;
+/// Loss on the way and what the other side's jitter buffer had to leave out.
+fn behind_the_buffer(loss: Loss, far_end: Option<FarEnd>) -> Loss {
+    let rate = far_end.map_or(0, |far| u64::from(far.discard_rate));
+    let discarded = loss.expected * rate / 256;
+    Loss {
+        lost: (loss.lost + discarded).min(loss.expected),
+        bursts: loss.bursts + discarded,
+        ..loss
     }
-    let conditions = Conditions {
+}
+
+/// What one direction went through; `None` when nothing was to be received.
+fn conditions(loss: Loss, delay_ms: f64) -> Option<Conditions> {
+    (loss.expected > 0).then(|| Conditions {
         loss_percent: 100.0 * loss.lost as f64 / loss.expected as f64,
         burst_ratio: burst_ratio(loss.expected, loss.lost, loss.bursts),
         delay_ms,
-    };
-    Some(mos(rating(impairment(codec), &conditions)))
+    })
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -134,23 +153,24 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::plan::AudioCodec;
 
     #[test]
-    fn nothing_received_has_no_opinion_and_loss_lowers_it() {
+    fn nothing_received_has_no_conditions_and_late_packets_of_the_far_end_count_as_lost() {
         let loss = |expected, lost, bursts| Loss {
             expected,
             lost,
             bursts,
         };
-        assert_eq!(opinion(AudioCodec::Pcmu, loss(0, 0, 0), 40.0), None);
-        let clean = opinion(AudioCodec::Pcmu, loss(3000, 0, 0), 40.0).unwrap();
-        let random = opinion(AudioCodec::Pcmu, loss(3000, 90, 90), 40.0).unwrap();
-        let bursty = opinion(AudioCodec::Pcmu, loss(3000, 90, 10), 40.0).unwrap();
-        assert!(
-            clean > random && random > bursty,
-            "{clean} {random} {bursty}"
-        );
-        assert_eq!(clean, 4.4);
+        assert_eq!(conditions(loss(0, 0, 0), 40.0), None);
+        let bursty = conditions(loss(3000, 90, 10), 40.0).unwrap();
+        assert_eq!(bursty.loss_percent, 3.0);
+        assert!((bursty.burst_ratio - 9.0 * 0.97).abs() < 1e-9);
+        let far_end = FarEnd {
+            discard_rate: 8,
+            buffer_ms: 60,
+        };
+        let behind = behind_the_buffer(loss(3200, 32, 32), Some(far_end));
+        assert_eq!(behind, loss(3200, 132, 132));
+        assert_eq!(behind_the_buffer(behind, None), behind);
     }
 }

@@ -52,6 +52,7 @@ impl Leg {
         if let Some(reply) = reply.get(..checked.answer_len).filter(|r| !r.is_empty())
             && around.outbox.push(socket, from, reply)
         {
+            self.ledger.count_out(Sent::Stun, reply.len());
             around.ledger.count_out(Sent::Stun, reply.len());
         }
         let Verdict::Valid {
@@ -173,7 +174,7 @@ impl Leg {
         let len = self.with_stranger(opened, around)?;
         let clear = datagram.get(..len).ok_or(Dropped::Malformed)?;
         let mut understood = false;
-        for packet in rtcp::read(clear).map_while(Result::ok) {
+        for packet in rtcp::read(clear).filter_map(Result::ok) {
             understood = true;
             self.take_report(now, packet, around);
         }
@@ -181,7 +182,7 @@ impl Leg {
             return Err(Dropped::Malformed);
         }
         self.last_packet = now;
-        self.figures.rtcp_received(wire_bytes);
+        self.count_rtcp_received(wire_bytes);
         Ok(Consumed::Rtcp)
     }
 
@@ -208,6 +209,7 @@ impl Leg {
                 info,
                 reports,
             } => {
+                self.company.heard(now, ssrc);
                 let receptions = self
                     .audio
                     .iter_mut()
@@ -218,14 +220,20 @@ impl Leg {
                 }
                 self.take_blocks(now, &reports, around);
             }
-            Packet::ReceiverReport { reports, .. } => self.take_blocks(now, &reports, around),
+            Packet::ReceiverReport { ssrc, reports } => {
+                self.company.heard(now, ssrc);
+                self.take_blocks(now, &reports, around);
+            }
+            Packet::Xr { ssrc, blocks } => self.take_extended(now, ssrc, &blocks, around),
+            // Whoever leaves is signalled, too; the rhythm of reports need not wait for that.
+            Packet::Bye { ssrcs } => self.others_left(now, &ssrcs),
             Packet::Pli { media, .. } => self.want_from_source(media, around),
             Packet::Fir { requests, .. } => {
                 for request in requests {
                     self.want_from_source(request.ssrc, around);
                 }
             }
-            // A goodbye is followed by signaling; NACK and bandwidth estimation have no taker yet.
+            // NACK and bandwidth estimation have no taker yet.
             _ => {}
         }
     }

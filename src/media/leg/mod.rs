@@ -1,10 +1,13 @@
 //! One media session: path, protection, reception, sending and figures joined.
 //!
 //! [`Leg`] is what the engine keeps of each party. Its parts: `link` (sockets, path, keys), `handshake` (DTLS), `audio`,
-//! `video`, `inbound` (what a datagram does), `outbound` (media that leaves), `reports` (RTCP out), `figures` (samples).
+//! `video`, `inbound` (what a datagram does), `outbound` (media that leaves), `reports` (RTCP out), `extended` (its
+//! extended reports), `company` (who else is in the session), `figures` (samples).
 
 mod audio;
+mod company;
 mod event;
+mod extended;
 mod figures;
 mod handshake;
 mod inbound;
@@ -19,15 +22,17 @@ use std::time::Instant;
 use rand::RngExt;
 use wire::plan::{
     ExtensionIds, Fingerprint, IceCredentials, LegId, LegPlan, MediaEvent, MediaLoss, Protection,
-    StreamId,
+    RtcpFeatures, StreamId,
 };
 
 use crate::codec::FRAME;
 use crate::guard::dtls::{Identity, PeerKind};
-use crate::measure::ledger::Sent;
+use crate::measure::ledger::{Consumed, Dropped, Ledger, Sent};
 use crate::mix::SharedEncoders;
 use crate::send::outbox::SocketId;
 use crate::send::reports::ReportTimer;
+use company::Company;
+use extended::Reference;
 use figures::Figures;
 use handshake::{Outcome, Secured};
 use link::{Component, Guard, Link, Rekeyed};
@@ -49,7 +54,13 @@ pub(crate) struct Leg {
     video_out: Vec<VideoOut>,
     extensions: ExtensionIds,
     figures: Figures,
+    /// Where every datagram of this leg went.
+    ledger: Ledger,
     reports: Option<ReportTimer>,
+    rtcp: RtcpFeatures,
+    company: Company,
+    /// A reference time of the other side that waits to be echoed.
+    reference: Option<Reference>,
     /// The last authentic packet, or the moment since which one may be expected.
     last_packet: Instant,
     told_connected: bool,
@@ -96,7 +107,11 @@ impl Leg {
             video_out: Vec::new(),
             extensions: ExtensionIds::default(),
             figures: Figures::default(),
+            ledger: Ledger::new(),
             reports: None,
+            rtcp: RtcpFeatures::default(),
+            company: Company::default(),
+            reference: None,
             last_packet: now,
             told_connected: false,
             told_lost: false,
@@ -131,6 +146,7 @@ impl Leg {
             self.associate(now, identity, *active, remote_fingerprint);
         }
         self.extensions = plan.extensions;
+        self.rtcp = plan.rtcp;
         let received = self.receives();
         match (plan.audio, &mut self.audio) {
             (Some(wanted), Some(audio)) => {
@@ -150,7 +166,7 @@ impl Leg {
         self.configure_video(now, plan.video_receive, plan.video_send, around);
         self.figures.start(now);
         if self.reports.is_none() {
-            self.reports = Some(ReportTimer::new(now, &mut around.rng));
+            self.reports = Some(ReportTimer::new(now, &self.session(now), &mut around.rng));
             self.last_packet = now;
         }
         self.drive_handshakes(now, around);
@@ -273,6 +289,16 @@ impl Leg {
         &self.video_out
     }
 
+    /// Counts a datagram that was found to be this leg's.
+    pub(crate) fn count_in(&mut self, bytes: usize, outcome: Result<Consumed, Dropped>) {
+        self.ledger.count_in(bytes, outcome);
+    }
+
+    /// Where every datagram of this leg went.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Sockets that are its own.
     pub(crate) fn own_sockets(&self) -> Option<[SocketId; 2]> {
         self.link.own_sockets()
@@ -338,11 +364,7 @@ impl Leg {
             self.drive_handshakes(now, around);
         }
         self.look_for_silence(now, around);
-        if let Some(timer) = &mut self.reports
-            && timer.is_due(now, &mut around.rng)
-        {
-            self.send_report(now, around, false);
-        }
+        self.report_when_due(now, around);
         self.ask_for_key_frames(now, around);
         if self.figures.is_due(now) {
             self.sample(around, false);
@@ -352,7 +374,7 @@ impl Leg {
     /// Ends the leg: says goodbye, and tells the last sample.
     pub(crate) fn close(&mut self, now: Instant, around: &mut Surroundings) {
         if self.figures.is_started() {
-            self.send_report(now, around, true);
+            self.say_goodbye(now, around);
             self.sample(around, true);
         }
         // What an association says about its own end is no loss any more.
@@ -372,6 +394,7 @@ impl Leg {
             self.audio.as_mut(),
             &mut self.video_in,
             &mut self.video_out,
+            &self.ledger,
         );
         around.events.push_back(Event::Sample(Box::new(sample)));
     }
@@ -384,14 +407,21 @@ impl Leg {
             let Some(secured) = self.secured(component) else {
                 continue;
             };
+            let (mut datagrams, mut octets) = (0, 0);
             let outcome = secured.drive(|peer, datagram| {
                 // Without a destination it is repeated when there is one.
                 if let Some(to) = peer.or(way)
                     && around.outbox.push(socket, to, datagram)
                 {
+                    datagrams += 1;
+                    octets += datagram.len();
                     around.ledger.count_out(Sent::Dtls, datagram.len());
                 }
             });
+            for at in 0..datagrams {
+                self.ledger
+                    .count_out(Sent::Dtls, if at == 0 { octets } else { 0 });
+            }
             match outcome {
                 Some(Outcome::Connected(source)) => {
                     if let (Some(path), Some(source)) = (self.link.static_path(component), source) {

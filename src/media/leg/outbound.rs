@@ -52,6 +52,7 @@ impl Leg {
         };
         let link = &mut self.link;
         let figures = &mut self.figures;
+        let ledger = &mut self.ledger;
         let ready = link.can_send();
         audio.speak(now, encoders, |stream, outgoing| {
             if !ready {
@@ -76,6 +77,7 @@ impl Leg {
             if let Some(bytes) = link.send_rtp(&mut around.outbox, &header, &[], payload) {
                 stream.sent(payload.len());
                 figures.rtp_sent(bytes);
+                ledger.count_out(kind, bytes);
                 around.ledger.count_out(kind, bytes);
             }
         });
@@ -96,12 +98,14 @@ impl Leg {
             return false;
         };
         if !ready {
+            self.ledger.count_withheld(Withheld::NotReady);
             around.ledger.count_withheld(Withheld::NotReady);
             return false;
         }
         let header = match video.header(now, packet) {
             Ok(header) => header,
             Err(why) => {
+                self.ledger.count_withheld(why);
                 around.ledger.count_withheld(why);
                 return why == Withheld::AwaitsKeyFrame && video.awaits_key_frame();
             }
@@ -115,9 +119,13 @@ impl Leg {
         match sent {
             Some(bytes) => {
                 video.sent(payload.len(), bytes);
+                self.ledger.count_out(Sent::Video, bytes);
                 around.ledger.count_out(Sent::Video, bytes);
             }
-            None => around.ledger.count_withheld(Withheld::NotSent),
+            None => {
+                self.ledger.count_withheld(Withheld::NotSent);
+                around.ledger.count_withheld(Withheld::NotSent);
+            }
         }
         false
     }

@@ -269,6 +269,11 @@ impl VideoOut {
         self.bytes += wire_bytes as u64;
     }
 
+    /// Whether anything was ever sent on it.
+    pub(super) fn has_sent(&self) -> bool {
+        self.total_packets > 0
+    }
+
     /// The `a=mid` goes along until the viewer surely knows the SSRC.
     pub(super) fn names_mid(&self) -> bool {
         self.total_packets < PACKETS_WITH_MID

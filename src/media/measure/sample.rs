@@ -2,6 +2,9 @@
 
 use wire::plan::{AudioCodec, LegId, StreamId};
 
+use super::emodel::Conditions;
+use super::ledger::Ledger;
+
 /// What one leg carried since its previous sample. Made every 60 s from the leg's first agreement, and once
 /// more when it closes. Unknown is `None`, never zero.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,6 +23,12 @@ pub struct Sample {
     pub rtt_us: Option<u64>,
     /// ITU-T G.107 estimate, 1.0 to 4.4: the worse of the directions that were measured.
     pub mos: Option<f64>,
+    /// What the opinion of the received direction rests on; `None` when nothing was to be received.
+    pub inbound: Option<Conditions>,
+    /// What the opinion of the sent direction rests on; `None` without a report on it.
+    pub outbound: Option<Conditions>,
+    /// Where every datagram of the leg went since it began.
+    pub ledger: Box<Ledger>,
     /// One entry per video stream of the leg, both directions.
     pub video: Vec<VideoSample>,
 }

@@ -15,6 +15,8 @@ pub use keys::{EventPacket, KeyReader};
 use source::Source;
 pub use tones::ToneReader;
 
+use crate::measure::bursts::{BurstFigures, Bursts, Fate};
+
 /// The reception of one stream: which source it has, and what became of its packets.
 #[derive(Clone, Debug, Default)]
 pub struct Reception {
@@ -24,7 +26,7 @@ pub struct Reception {
     jitter: Jitter,
     lost_before: i64,
     received_before: u64,
-    interval: Loss,
+    settled: Settled,
     last_report: Option<(u32, Instant)>,
 }
 
@@ -62,6 +64,36 @@ pub struct Loss {
     pub bursts: u64,
 }
 
+/// Packets whose fate is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled {
+    /// Since the last sample.
+    interval: Loss,
+    /// Since the leg began.
+    whole: Loss,
+    bursts: Bursts,
+    in_burst: bool,
+}
+
+impl Settled {
+    /// Takes note of the next packet, in the order of sequence numbers.
+    fn packet(&mut self, fate: Fate) {
+        let missing = fate != Fate::Played;
+        for loss in [&mut self.interval, &mut self.whole] {
+            loss.expected += 1;
+            loss.lost += u64::from(missing);
+            loss.bursts += u64::from(missing && !self.in_burst);
+        }
+        self.in_burst = missing;
+        self.bursts.packet(fate);
+    }
+
+    /// What follows is another stream: no burst goes on into it.
+    fn restart(&mut self) {
+        self.in_burst = false;
+    }
+}
+
 /// The figures of an RTCP report block (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReportFigures {
@@ -93,7 +125,7 @@ impl Reception {
         match &mut self.source {
             Some(source) if source.ssrc() == ssrc => {
                 self.candidate = None;
-                source.packet(sequence, &mut self.interval)
+                source.packet(sequence, &mut self.settled)
             }
             Some(_) if self.candidate != Some((ssrc, sequence)) => {
                 self.candidate = Some((ssrc, sequence.wrapping_add(1)));
@@ -174,15 +206,28 @@ impl Reception {
     /// on their way, belong to the next interval unless this is the last.
     pub fn take_loss(&mut self, last: bool) -> Loss {
         if last && let Some(source) = &mut self.source {
-            source.settle_all(&mut self.interval);
+            source.settle_all(&mut self.settled);
         }
-        std::mem::take(&mut self.interval)
+        std::mem::take(&mut self.settled.interval)
+    }
+
+    /// Loss since the leg began, late packets included, but for the newest [`SETTLING`] packets.
+    #[must_use]
+    pub fn loss_of_all(&self) -> Loss {
+        self.settled.whole
+    }
+
+    /// Loss, discards and their bursts since the leg began, but for the newest [`SETTLING`] packets.
+    #[must_use]
+    pub fn bursts(&self) -> BurstFigures {
+        self.settled.bursts.figures()
     }
 
     fn begin(&mut self, ssrc: u32, sequence: u16) -> Arrival {
         let mut floor = 0;
         if let Some(old) = &mut self.source {
-            old.settle_all(&mut self.interval);
+            old.settle_all(&mut self.settled);
+            self.settled.restart();
             self.lost_before += old.lost();
             self.received_before += old.received();
             floor = old.next_era();

@@ -1,6 +1,7 @@
 //! The sequence space of one SSRC (RFC 3550 A.1), with a memory of what was seen.
 
-use super::{Arrival, Loss, NotAccepted, SETTLING};
+use super::{Arrival, NotAccepted, SETTLING, Settled};
+use crate::measure::bursts::Fate;
 
 /// One synchronisation source.
 #[derive(Clone, Debug)]
@@ -21,7 +22,6 @@ pub(super) struct Source {
     useful: Bits,
     /// The first number whose fate is not settled yet.
     unsettled: u64,
-    in_burst: bool,
     expected_at_report: u64,
     received_at_report: u64,
 }
@@ -42,7 +42,6 @@ impl Source {
             seen: Bits::default(),
             useful: Bits::default(),
             unsettled: first,
-            in_burst: false,
             expected_at_report: 0,
             received_at_report: 0,
         };
@@ -63,7 +62,7 @@ impl Source {
     pub(super) fn packet(
         &mut self,
         sequence: u16,
-        interval: &mut Loss,
+        settled: &mut Settled,
     ) -> Result<Arrival, NotAccepted> {
         let ahead = sequence.wrapping_sub(self.highest as u16) as i16;
         if (1..MAX_DROPOUT).contains(&ahead) {
@@ -72,7 +71,7 @@ impl Source {
                 self.highest += 1;
                 self.seen.set(self.highest, false);
                 self.useful.set(self.highest, false);
-                self.settle(self.highest.saturating_sub(SETTLING), interval);
+                self.settle(self.highest.saturating_sub(SETTLING), settled);
             }
             self.accept(self.highest);
             return Ok(Arrival {
@@ -107,7 +106,7 @@ impl Source {
             });
         }
         if self.jump_next == Some(sequence) {
-            return Ok(self.restart(sequence, interval));
+            return Ok(self.restart(sequence, settled));
         }
         self.jump_next = Some(sequence.wrapping_add(1));
         Err(NotAccepted::OnProbation)
@@ -156,8 +155,8 @@ impl Source {
     }
 
     /// Settles everything up to the newest packet.
-    pub(super) fn settle_all(&mut self, interval: &mut Loss) {
-        self.settle(self.highest + 1, interval);
+    pub(super) fn settle_all(&mut self, settled: &mut Settled) {
+        self.settle(self.highest + 1, settled);
     }
 
     /// A number above everything of this source with which the next one may begin.
@@ -179,8 +178,9 @@ impl Source {
         self.received += 1;
     }
 
-    fn restart(&mut self, sequence: u16, interval: &mut Loss) -> Arrival {
-        self.settle_all(interval);
+    fn restart(&mut self, sequence: u16, settled: &mut Settled) -> Arrival {
+        self.settle_all(settled);
+        settled.restart();
         let lost_before = self.lost();
         let received_before = self.received();
         *self = Self::new(self.ssrc, sequence, self.next_era());
@@ -190,15 +190,16 @@ impl Source {
     }
 
     /// Decides the fate of every number below `end`.
-    fn settle(&mut self, end: u64, interval: &mut Loss) {
+    fn settle(&mut self, end: u64, settled: &mut Settled) {
         while self.unsettled < end {
-            let useful = self.useful.get(self.unsettled);
-            interval.expected += 1;
-            if !useful {
-                interval.lost += 1;
-                interval.bursts += u64::from(!self.in_burst);
-            }
-            self.in_burst = !useful;
+            let number = self.unsettled;
+            settled.packet(if self.useful.get(number) {
+                Fate::Played
+            } else if self.seen.get(number) {
+                Fate::Discarded
+            } else {
+                Fate::Lost
+            });
             self.unsettled += 1;
         }
     }
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_jump_is_taken_only_when_the_next_packet_follows_it() {
-        let mut loss = Loss::default();
+        let mut loss = Settled::default();
         let mut source = Source::new(1, 100, 0);
         assert_eq!(
             source.packet(30_000, &mut loss),
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_packet_older_than_the_first_extends_the_run() {
-        let mut loss = Loss::default();
+        let mut loss = Settled::default();
         let mut source = Source::new(1, 2, 0);
         assert!(source.packet(65_535, &mut loss).is_ok());
         assert_eq!(source.lost(), 2);
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_number_a_whole_window_later_is_no_duplicate() {
-        let mut loss = Loss::default();
+        let mut loss = Settled::default();
         let mut source = Source::new(1, 0, 0);
         for step in 1..40_u32 {
             let sequence = (step * WINDOW as u32) as u16;

@@ -214,6 +214,9 @@ mod tests {
             },
             rtt_us: None,
             mos,
+            inbound: None,
+            outbound: None,
+            ledger: Box::default(),
             video: Vec::new(),
         }
     }

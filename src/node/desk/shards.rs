@@ -1,11 +1,11 @@
 //! All media shards as one: commands find theirs, and legs move between them.
 
-use media::engine::{Event, Ledger};
+use media::engine::Event;
 use tokio::sync::oneshot;
 use wire::plan::{MediaCommand, MediaEvent};
 
 use super::placement::{Placement, Way};
-use crate::node::shard::{Shard, ShardCommand};
+use crate::node::shard::{Shard, ShardCommand, ShardFigures};
 
 /// The shards of a node, at least one.
 #[derive(Debug)]
@@ -43,23 +43,23 @@ impl Shards {
         }
     }
 
-    /// The counters of all shards together, once all have answered. `None` when one is stopping.
-    pub(super) fn ledger(&self) -> impl Future<Output = Option<Ledger>> + use<> {
+    /// What each shard counts, once all have answered. `None` when one is stopping.
+    pub(super) fn figures(&self) -> impl Future<Output = Option<Vec<ShardFigures>>> + use<> {
         let answers: Vec<_> = self
             .shards
             .iter()
             .map(|shard| {
                 let (reply, answer) = oneshot::channel();
-                shard.command(ShardCommand::Ledger(reply));
+                shard.command(ShardCommand::Figures(reply));
                 answer
             })
             .collect();
         async move {
-            let mut sum = Ledger::new();
+            let mut figures = Vec::with_capacity(answers.len());
             for answer in answers {
-                sum.add(&answer.await.ok()?);
+                figures.push(answer.await.ok()?);
             }
-            Some(sum)
+            Some(figures)
         }
     }
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use call::exchange::{ConnId, Exchange, FlowId, Input, Lookup, Output};
+use call::exchange::{ConnId, Exchange, FlowId, Input, Lookup, Output, Transport};
 use call::note::Note;
 use futures_util::future::BoxFuture;
 use media::engine::Event;
@@ -21,7 +21,7 @@ use wire::signal;
 
 use super::telemetry;
 use super::{Shards, SignalOut, Snapshot, ToDesk};
-use crate::record::Recorder;
+use crate::record::{Recorder, Way};
 
 /// What calls want of the store.
 pub(crate) struct Library {
@@ -49,6 +49,7 @@ enum Outgoing {
     Connection {
         queue: mpsc::Sender<Vec<u8>>,
         close: CancellationToken,
+        way: Way,
     },
     Datagrams(Arc<UdpSocket>),
 }
@@ -119,10 +120,10 @@ impl Desk {
 
     fn publish(&self) {
         telemetry::publish_counts(&self.exchange.counts());
-        let ledger = self.shards.ledger();
+        let figures = self.shards.figures();
         tokio::spawn(async move {
-            if let Some(ledger) = ledger.await {
-                telemetry::publish_ledger(&ledger);
+            if let Some(figures) = figures.await {
+                telemetry::publish_figures(&figures);
             }
         });
     }
@@ -155,6 +156,10 @@ impl Desk {
                 let outgoing = Outgoing::Connection {
                     queue: outgoing,
                     close,
+                    way: Way {
+                        transport: flow.transport,
+                        local: flow.local,
+                    },
                 };
                 self.flows.insert(flow.id, outgoing);
                 return;
@@ -249,12 +254,27 @@ impl Desk {
     }
 
     fn note(&mut self, note: Note) {
-        self.recorder.note(note);
+        let way = match &note {
+            Note::SipMessage { flow, .. } => self.way(*flow),
+            _ => None,
+        };
+        self.recorder.note(note, way);
+    }
+
+    /// What a flow is; `None` when it is gone.
+    fn way(&self, flow: FlowId) -> Option<Way> {
+        match self.flows.get(&flow)? {
+            Outgoing::Connection { way, .. } => Some(*way),
+            Outgoing::Datagrams(socket) => Some(Way {
+                transport: Transport::Udp,
+                local: socket.local_addr().ok()?,
+            }),
+        }
     }
 
     fn send_sip(&mut self, flow: FlowId, to: SocketAddr, message: Vec<u8>) {
         match self.flows.get(&flow) {
-            Some(Outgoing::Connection { queue, close }) => {
+            Some(Outgoing::Connection { queue, close, .. }) => {
                 if queue.try_send(message).is_err() {
                     tracing::warn!(%to, "the peer does not read its SIP messages; its connection is closed");
                     close.cancel();

@@ -3,6 +3,8 @@
 use call::exchange::Counts;
 use media::engine::Ledger;
 
+use crate::node::shard::{Quantiles, ShardFigures};
+
 /// Sets the gauges of what is going on.
 pub(super) fn publish_counts(counts: &Counts) {
     metrics::gauge!("campanile_phones").set(counts.phones as f64);
@@ -11,8 +13,34 @@ pub(super) fn publish_counts(counts: &Counts) {
     metrics::gauge!("campanile_meetings").set(counts.meetings as f64);
 }
 
+/// Sets what the shards count: packets together, delays each for itself.
+pub(super) fn publish_figures(shards: &[ShardFigures]) {
+    let mut ledger = Ledger::new();
+    let mut refused = 0;
+    for (number, figures) in shards.iter().enumerate() {
+        ledger.add(&figures.ledger);
+        refused += figures.refused;
+        publish_delay(number, "passed", &figures.passed);
+        publish_delay(number, "ticked", &figures.ticked);
+    }
+    publish_ledger(&ledger);
+    metrics::counter!("campanile_media_packets_refused_total").absolute(refused);
+}
+
+/// Time inside the server: `passed` is from a packet's arrival in the kernel until what it caused was sent (forwarded
+/// video, answers), `ticked` how long after its time a mixer tick's packets were sent.
+fn publish_delay(shard: usize, stage: &'static str, delay: &Quantiles) {
+    let shard = shard.to_string();
+    metrics::counter!("campanile_media_delay_count", "shard" => shard.clone(), "stage" => stage)
+        .absolute(delay.count);
+    for (quantile, duration) in delay.of.into_iter().chain([(1.0, delay.longest)]) {
+        metrics::gauge!("campanile_media_delay_seconds", "shard" => shard.clone(), "stage" => stage, "quantile" => quantile.to_string())
+            .set(if delay.count == 0 { f64::NAN } else { duration.as_secs_f64() });
+    }
+}
+
 /// Sets the media counters: packets in = consumed by kind + dropped by reason.
-pub(super) fn publish_ledger(ledger: &Ledger) {
+fn publish_ledger(ledger: &Ledger) {
     metrics::counter!("campanile_media_packets_in_total").absolute(ledger.packets_in());
     metrics::counter!("campanile_media_bytes_in_total").absolute(ledger.bytes_in());
     metrics::counter!("campanile_media_packets_out_total").absolute(ledger.packets_out());

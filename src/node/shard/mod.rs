@@ -4,6 +4,7 @@
 //! engine put into its outbox; tell the desk what happened. No lock, no `.await`, no allocation per
 //! packet; commands and events, which are rare, go through channels.
 
+mod delays;
 mod poll;
 mod ports;
 mod udp;
@@ -15,12 +16,14 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use media::engine::{Config, Engine, Event, Ledger, LegSockets, Moving, SocketId};
 use tokio::sync::mpsc::UnboundedSender;
 use wire::plan::{LegId, LegKind, MediaCommand, MediaEvent, MediaLoss, Prompt, Refused};
 
+use delays::Delays;
+pub(crate) use delays::Quantiles;
 use poll::{Poll, Waker};
 use ports::PortRange;
 use udp::{ReceiveBatch, SendBatch, UdpSocket};
@@ -67,7 +70,7 @@ pub(crate) enum ShardCommand {
     /// A port of this shard's range was freed by the shard that its leg had moved to.
     PortFree(u16),
     /// Answer with the counters.
-    Ledger(tokio::sync::oneshot::Sender<Ledger>),
+    Figures(tokio::sync::oneshot::Sender<ShardFigures>),
     /// Leave the loop.
     Stop,
 }
@@ -94,6 +97,19 @@ impl Inlet {
             self.waker.wake();
         }
     }
+}
+
+/// What a shard counts.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardFigures {
+    /// Where every packet went.
+    pub(crate) ledger: Ledger,
+    /// Packets that the kernel would not take.
+    pub(crate) refused: u64,
+    /// Time in the server of packets that caused others.
+    pub(crate) passed: Quantiles,
+    /// How late the packets of mixer ticks left.
+    pub(crate) ticked: Quantiles,
 }
 
 /// A running shard.
@@ -136,6 +152,9 @@ impl Shard {
             guests: HashMap::new(),
             own: inlet.clone(),
             readable: Vec::with_capacity(256),
+            delays: Delays::new(),
+            told: Instant::now(),
+            refused: 0,
         };
         let mut port = None;
         for address in worker.places.shared.clone() {
@@ -232,6 +251,11 @@ struct Worker {
     guests: HashMap<u32, Inlet>,
     own: Inlet,
     readable: Vec<u32>,
+    delays: Delays,
+    /// The latest time that the engine was told: it never goes back.
+    told: Instant,
+    /// Packets that the kernel would not take.
+    refused: u64,
 }
 
 impl Worker {
@@ -252,19 +276,25 @@ impl Worker {
             }
             let now = Instant::now();
             for i in 0..self.readable.len() {
-                self.read(now, self.readable[i]);
+                self.read(self.readable[i]);
             }
+            let now = now.max(self.told);
             if !self.take_commands(now) {
                 return;
             }
+            let due = self.engine.next_timeout().filter(|due| *due <= now);
+            self.told = now;
             self.engine.timeout(now);
             self.tell(now);
             self.flush();
+            if let Some(due) = due {
+                self.delays.ticked(due, Instant::now());
+            }
         }
     }
 
     /// Reads a socket until it is empty, yet not for ever: a flood on one must not starve the others.
-    fn read(&mut self, now: Instant, id: u32) {
+    fn read(&mut self, id: u32) {
         for _ in 0..BATCHES_PER_TURN {
             let Some(socket) = self.sockets.get(&id) else {
                 return;
@@ -277,9 +307,20 @@ impl Worker {
                     return;
                 }
             };
+            let clocks = (Instant::now(), SystemTime::now());
             for i in 0..count {
-                if let Some((from, packet)) = self.receive.packet(i) {
-                    self.engine.receive(now, SocketId(id), from, packet);
+                // The network's delay ends where the kernel takes the packet; that we were busy is no jitter.
+                let arrived = self.receive.arrived(i, clocks).max(self.told);
+                self.told = arrived;
+                match self.receive.packet(i) {
+                    Some((from, packet)) => {
+                        let before = self.engine.outbox().len();
+                        self.engine.receive(arrived, SocketId(id), from, packet);
+                        if self.engine.outbox().len() > before {
+                            self.delays.caused(arrived);
+                        }
+                    }
+                    None => self.engine.unreadable(),
                 }
             }
             self.flush();
@@ -298,9 +339,15 @@ impl Worker {
                 Ok(ShardCommand::HandOver(leg, to)) => self.hand_over(leg, &to),
                 Ok(ShardCommand::Arrived(leg, arrival)) => self.arrived(now, leg, arrival),
                 Ok(ShardCommand::PortFree(port)) => self.ports.release(now, port),
-                Ok(ShardCommand::Ledger(reply)) => {
+                Ok(ShardCommand::Figures(reply)) => {
+                    let [passed, ticked] = self.delays.quantiles();
                     // The asker may have gone; then nobody misses the answer.
-                    let _ = reply.send(self.engine.ledger().clone());
+                    let _ = reply.send(ShardFigures {
+                        ledger: self.engine.ledger().clone(),
+                        refused: self.refused,
+                        passed,
+                        ticked,
+                    });
                 }
                 Ok(ShardCommand::Stop) | Err(TryRecvError::Disconnected) => {
                     self.flush();
@@ -484,11 +531,13 @@ impl Worker {
             };
             let sent = self.send.send(udp, run);
             if sent.refused > 0 {
+                self.refused += sent.refused as u64;
                 tracing::debug!(refused = sent.refused, local = %udp.local(), "the kernel refused packets");
             }
         }
         drop(packets);
         outbox.clear();
+        self.delays.sent(Instant::now());
     }
 }
 

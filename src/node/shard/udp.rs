@@ -8,6 +8,7 @@ use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -30,6 +31,7 @@ impl UdpSocket {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
+        stamp_arrivals(&socket)?;
         // Best effort: the kernel clamps to net.core.rmem_max.
         let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
         let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
@@ -62,7 +64,13 @@ pub(super) struct ReceiveBatch {
     names: Vec<libc::sockaddr_storage>,
     iovecs: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    controls: Vec<StampControl>,
 }
+
+/// Room for one time stamp as control message, aligned as the kernel wants it.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct StampControl([u8; 64]);
 
 impl ReceiveBatch {
     pub(super) fn new() -> Self {
@@ -72,6 +80,7 @@ impl ReceiveBatch {
             names: vec![unsafe { mem::zeroed() }; BATCH],
             iovecs: vec![unsafe { mem::zeroed() }; BATCH],
             headers: vec![unsafe { mem::zeroed() }; BATCH],
+            controls: vec![StampControl([0; 64]); BATCH],
         }
     }
 
@@ -88,6 +97,8 @@ impl ReceiveBatch {
             header.msg_hdr.msg_namelen = socklen::<libc::sockaddr_storage>();
             header.msg_hdr.msg_iov = &raw mut self.iovecs[i];
             header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = self.controls[i].0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = size_of::<StampControl>() as _;
             header.msg_hdr.msg_flags = 0;
         }
         // SAFETY: every header points into this struct's own vectors, which live and stay in place
@@ -118,6 +129,41 @@ impl ReceiveBatch {
                 Ok(0)
             }
             e => Err(e),
+        }
+    }
+
+    /// When the `i`th packet of the last batch came to this machine, by the kernel's stamp; `now` (the same moment on
+    /// both clocks) where it has none, or one that makes no sense because the wall clock was set meanwhile.
+    pub(super) fn arrived(&self, i: usize, now: (Instant, SystemTime)) -> Instant {
+        let age = self
+            .stamp(i)
+            .and_then(|stamp| now.1.duration_since(UNIX_EPOCH).ok()?.checked_sub(stamp))
+            .filter(|age| *age < OLDEST)
+            .unwrap_or(Duration::ZERO);
+        now.0.checked_sub(age).unwrap_or(now.0)
+    }
+
+    /// The kernel's stamp, since the Unix epoch.
+    fn stamp(&self, i: usize) -> Option<Duration> {
+        let header = &self.headers[i].msg_hdr;
+        // SAFETY: after recvmmsg msg_control and msg_controllen describe what the kernel wrote into our own buffer of
+        // the same index, so CMSG_FIRSTHDR returns null or a whole header inside it; a stamp is followed by a
+        // timespec, for which the length is checked before it is read unaligned.
+        unsafe {
+            let control = libc::CMSG_FIRSTHDR(header);
+            if control.is_null()
+                || (*control).cmsg_level != libc::SOL_SOCKET
+                || (*control).cmsg_type != libc::SCM_TIMESTAMPNS
+                || ((*control).cmsg_len as usize)
+                    < libc::CMSG_LEN(size_of::<libc::timespec>() as u32) as usize
+            {
+                return None;
+            }
+            let time = libc::CMSG_DATA(control)
+                .cast::<libc::timespec>()
+                .read_unaligned();
+            let seconds = u64::try_from(time.tv_sec).ok()?;
+            Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
         }
     }
 
@@ -311,6 +357,26 @@ impl SendBatch {
     }
 }
 
+/// Asks the kernel to say when each datagram arrived.
+fn stamp_arrivals(socket: &Socket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: an open socket, and a pointer to an int with its size; the kernel only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            (&raw const on).cast(),
+            socklen::<libc::c_int>(),
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 // SAFETY: the raw pointers in `headers` and `iovecs` point into the same value or are stale; each is
 // written anew before the system call that reads it, so moving the value between threads between
 // calls leaves nothing behind.
@@ -403,6 +469,8 @@ const MAX_SEGMENTS: usize = 48;
 /// Octets in one GSO burst; the kernel takes 65,507 together.
 const MAX_BURST: usize = 60_000;
 const KERNEL_BUFFER: usize = 4 << 20;
+/// No packet waits longer in a socket that is read; an older stamp is a wall clock that was set.
+const OLDEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -449,6 +517,21 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..150u8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_packets_time_is_that_of_its_arrival_and_not_of_its_reading() {
+        let (a, b) = pair();
+        let before = Instant::now();
+        SendBatch::new().send(&a, [(b.local(), [1_u8; 20].as_slice())].into_iter());
+        wait_readable(&b);
+        let there = Instant::now();
+        std::thread::sleep(Duration::from_millis(120));
+        let mut batch = ReceiveBatch::new();
+        assert_eq!(batch.receive(&b).unwrap(), 1);
+        let arrived = batch.arrived(0, (Instant::now(), SystemTime::now()));
+        let slack = Duration::from_millis(2);
+        assert!(arrived + slack >= before && arrived <= there + slack);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The RTCP packets that we understand, as values.
 
+use super::extended::ExtendedBlock;
 use super::feedback::TransportFeedback;
 
 /// Why bytes are not RTCP, or could not be written as such.
@@ -17,7 +18,8 @@ pub enum RtcpError {
     /// The buffer to write into is too small.
     #[error("no room for the RTCP packet")]
     NoRoom,
-    /// More than 31 items where a count has five bits, or text of more than 255 octets.
+    /// More items than one packet may have: more than 31 where a count has five bits, text of more than 255 octets,
+    /// or more than our limits let anybody make us read.
     #[error("too many items for one RTCP packet")]
     TooMany,
 }
@@ -154,59 +156,4 @@ pub struct FirRequest {
     pub ssrc: u32,
     /// Number of the request; the same number again is the same request.
     pub sequence: u8,
-}
-
-/// One block of an extended report.
-#[derive(Clone, PartialEq, Debug)]
-pub enum ExtendedBlock {
-    /// Receiver reference time (RFC 3611 §4.4), NTP format.
-    ReferenceTime(u64),
-    /// Delay since the last such (RFC 3611 §4.5).
-    Dlrr(Vec<DlrrReport>),
-    /// VoIP metrics (RFC 3611 §4.7).
-    Voip(VoipMetrics),
-    /// Another block type.
-    Unknown,
-}
-
-/// One sub-block of DLRR.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DlrrReport {
-    /// The receiver that sent the reference time.
-    pub ssrc: u32,
-    /// Middle 32 bits of that time.
-    pub last_rr: u32,
-    /// Time since it arrived, in 1/65536 s.
-    pub delay_since_last_rr: u32,
-}
-
-/// What a VoIP endpoint says about a stream that it receives. `None` where it said "unavailable".
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct VoipMetrics {
-    /// The stream.
-    pub ssrc: u32,
-    /// Share of packets lost on the way, in 1/256.
-    pub loss_rate: u8,
-    /// Share of packets that arrived too late or early, in 1/256.
-    pub discard_rate: u8,
-    /// Share lost or discarded within bursts, in 1/256.
-    pub burst_density: u8,
-    /// Share lost or discarded between bursts, in 1/256.
-    pub gap_density: u8,
-    /// Mean length of bursts in ms.
-    pub burst_ms: u16,
-    /// Mean length of gaps in ms.
-    pub gap_ms: u16,
-    /// Round trip in ms; 0 means that it was not measured.
-    pub round_trip_ms: u16,
-    /// Delay within the endpoint in ms.
-    pub end_system_ms: u16,
-    /// R factor, 0 to 100.
-    pub r_factor: Option<u8>,
-    /// Listening MOS in tenths, 10 to 50.
-    pub mos_lq_tenths: Option<u8>,
-    /// Conversational MOS in tenths, 10 to 50.
-    pub mos_cq_tenths: Option<u8>,
-    /// Nominal jitter buffer delay in ms.
-    pub jitter_buffer_ms: u16,
 }

@@ -6,9 +6,6 @@
 use std::any::Any;
 
 use bytes::Buf as _;
-use rtc_rtcp::extended_report::{
-    DLRRReportBlock, ExtendedReport, ReceiverReferenceTimeReportBlock, VoIPMetricsReportBlock,
-};
 use rtc_rtcp::goodbye::Goodbye;
 use rtc_rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -19,23 +16,25 @@ use rtc_rtcp::source_description::{SdesType, SourceDescription};
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
+use super::extended::{read_blocks, u32_at};
 use super::feedback::TransportFeedback;
-use super::packet::{
-    DlrrReport, ExtendedBlock, FirRequest, Packet, ReceptionReport, RtcpError, SdesChunk,
-    SenderInfo, VoipMetrics,
-};
+use super::packet::{FirRequest, Packet, ReceptionReport, RtcpError, SdesChunk, SenderInfo};
 
 /// The packets of a datagram, one after the other. Ends after the first error: what follows a packet
-/// with a wrong length cannot be found.
+/// with a wrong length cannot be found. The same holds after 64 packets: nobody needs more, and reading them costs.
 #[must_use]
 pub fn read(datagram: &[u8]) -> Packets<'_> {
-    Packets { rest: datagram }
+    Packets {
+        rest: datagram,
+        count: 0,
+    }
 }
 
 /// Iterates over a compound; see [`read`].
 #[derive(Clone, Debug)]
 pub struct Packets<'a> {
     rest: &'a [u8],
+    count: usize,
 }
 
 impl Iterator for Packets<'_> {
@@ -45,6 +44,11 @@ impl Iterator for Packets<'_> {
         if self.rest.is_empty() {
             return None;
         }
+        if self.count == MOST_PACKETS {
+            self.rest = &[];
+            return Some(Err(RtcpError::TooMany));
+        }
+        self.count += 1;
         match split(self.rest) {
             Ok((head, body, rest)) => {
                 // A malformed body does not hide where the next packet begins.
@@ -93,6 +97,17 @@ fn split(datagram: &[u8]) -> Result<(Head, &[u8], &[u8]), RtcpError> {
 /// Has `rtc-rtcp` read one packet. It is given head and body without padding: it would take padding of feedback for
 /// entries, and padding of descriptions for an error.
 fn packet(head: Head, body: &[u8]) -> Result<Packet, RtcpError> {
+    if head.packet_type == XR {
+        let ssrc = u32_at(body, 0).ok_or(RtcpError::TooShort)?;
+        let blocks = read_blocks(body.get(4..).unwrap_or_default())?;
+        return Ok(Packet::Xr { ssrc, blocks });
+    }
+    if (head.packet_type, head.format) == (RTPFB, TWCC)
+        && let Some([c0, c1]) = body.get(10..12)
+        && u16::from_be_bytes([*c0, *c1]) > MOST_ARRIVALS
+    {
+        return Err(RtcpError::TooMany);
+    }
     let words = u16::try_from(body.len() / 4).map_err(|_| RtcpError::TooShort)?;
     let [l0, l1] = words.to_be_bytes();
     let start = [0x80 | head.format, head.packet_type, l0, l1];
@@ -168,12 +183,6 @@ fn convert(packet: &dyn Any) -> Option<Packet> {
     if let Some(p) = packet.downcast_ref::<TransportLayerCc>() {
         return Some(Packet::Twcc(TransportFeedback::from_library(p)));
     }
-    if let Some(p) = packet.downcast_ref::<ExtendedReport>() {
-        return Some(Packet::Xr {
-            ssrc: p.sender_ssrc,
-            blocks: p.reports.iter().map(|b| block(b.as_any())).collect(),
-        });
-    }
     None
 }
 
@@ -199,47 +208,23 @@ fn chunk(c: &rtc_rtcp::source_description::SourceDescriptionChunk) -> SdesChunk 
     }
 }
 
-fn block(block: &dyn Any) -> ExtendedBlock {
-    if let Some(b) = block.downcast_ref::<ReceiverReferenceTimeReportBlock>() {
-        ExtendedBlock::ReferenceTime(b.ntp_timestamp)
-    } else if let Some(b) = block.downcast_ref::<DLRRReportBlock>() {
-        let reports = b.reports.iter().map(|r| DlrrReport {
-            ssrc: r.ssrc,
-            last_rr: r.last_rr,
-            delay_since_last_rr: r.dlrr,
-        });
-        ExtendedBlock::Dlrr(reports.collect())
-    } else if let Some(b) = block.downcast_ref::<VoIPMetricsReportBlock>() {
-        let known = |value: u8| (value != 127).then_some(value);
-        ExtendedBlock::Voip(VoipMetrics {
-            ssrc: b.ssrc,
-            loss_rate: b.loss_rate,
-            discard_rate: b.discard_rate,
-            burst_density: b.burst_density,
-            gap_density: b.gap_density,
-            burst_ms: b.burst_duration,
-            gap_ms: b.gap_duration,
-            round_trip_ms: b.round_trip_delay,
-            end_system_ms: b.end_system_delay,
-            r_factor: known(b.rfactor),
-            mos_lq_tenths: known(b.mos_lq),
-            mos_cq_tenths: known(b.mos_cq),
-            jitter_buffer_ms: b.jb_nominal,
-        })
-    } else {
-        ExtendedBlock::Unknown
-    }
-}
-
 /// Packet types (RFC 3550 §12.1, RFC 4585 §6.1).
 pub(super) const SR: u8 = 200;
 pub(super) const RR: u8 = 201;
 pub(super) const SDES: u8 = 202;
 pub(super) const BYE: u8 = 203;
+pub(super) const XR: u8 = 207;
 pub(super) const RTPFB: u8 = 205;
 pub(super) const PSFB: u8 = 206;
-/// Format of transport feedback.
+/// Formats of transport feedback.
 pub(super) const NACK: u8 = 1;
+const TWCC: u8 = 15;
 /// Formats of payload feedback.
 pub(super) const PLI: u8 = 1;
 pub(super) const FIR: u8 = 4;
+
+/// Packets in one datagram. A compound of ours has at most two for each of 25 video streams; 2048 octets of empty
+/// reports would be 256.
+const MOST_PACKETS: usize = 64;
+/// Arrivals in one transport-wide report: 20 octets may claim 65,535, and each is spelt out.
+const MOST_ARRIVALS: u16 = 8192;

@@ -252,6 +252,101 @@ fn voip_metrics_say_null_for_what_is_unavailable() {
 }
 
 #[test]
+fn extended_reports_are_laid_out_as_rfc_3611_draws_them() {
+    let mut out = [0u8; 128];
+    let mut w = Writer::new(&mut out);
+    let metrics = VoipMetrics {
+        ssrc: 0x0102_0304,
+        loss_rate: 5,
+        discard_rate: 6,
+        burst_density: 7,
+        gap_density: 8,
+        burst_ms: 0x0910,
+        gap_ms: 0x1112,
+        round_trip_ms: 0x1314,
+        end_system_ms: 0x1516,
+        signal_level: Some(-20),
+        noise_level: None,
+        echo_return_loss: None,
+        gmin: 16,
+        r_factor: Some(93),
+        external_r_factor: None,
+        mos_lq_tenths: Some(44),
+        mos_cq_tenths: Some(43),
+        receiver: CONCEALS_AND_ADAPTS,
+        jitter_buffer_ms: 60,
+        jitter_buffer_most_ms: 80,
+        jitter_buffer_limit_ms: 200,
+    };
+    let dlrr = DlrrReport {
+        ssrc: 9,
+        last_rr: 0x0a0b_0c0d,
+        delay_since_last_rr: 65_536,
+    };
+    let blocks = [
+        ExtendedBlock::ReferenceTime(0x0011_2233_4455_6677),
+        ExtendedBlock::Dlrr(vec![dlrr]),
+        ExtendedBlock::Voip(metrics),
+    ];
+    w.extended(1, &blocks).unwrap();
+    let len = w.len();
+    let expected: &[u8] = &[
+        0x80, 207, 0, 17, 0, 0, 0, 1, // head: 18 words, sender
+        4, 0, 0, 2, 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, // §4.4
+        5, 0, 0, 3, 0, 0, 0, 9, 0x0a, 0x0b, 0x0c, 0x0d, 0, 1, 0, 0, // §4.5
+        7, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15,
+        0x16, // §4.7
+        0xec, 127, 127, 16, 93, 127, 44, 43, 0xb0, 0, 0, 60, 0, 80, 0, 200,
+    ];
+    assert_eq!(&out[..len], expected);
+    assert_eq!(
+        only(&out[..len]),
+        Packet::Xr {
+            ssrc: 1,
+            blocks: blocks.to_vec()
+        }
+    );
+}
+
+#[test]
+fn a_block_that_nobody_knows_or_that_does_not_fit_its_type_hides_no_other() {
+    let mut datagram = vec![0x80, 207, 0, 9, 0, 0, 0, 1];
+    datagram.extend_from_slice(&[200, 1, 0, 1, 9, 9, 9, 9]);
+    datagram.extend_from_slice(&[7, 0, 0, 1, 9, 9, 9, 9]);
+    datagram.extend_from_slice(&[5, 0, 0, 0]);
+    datagram.extend_from_slice(&[4, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
+    let blocks = vec![
+        ExtendedBlock::Unknown,
+        ExtendedBlock::Unknown,
+        ExtendedBlock::Dlrr(Vec::new()),
+        ExtendedBlock::ReferenceTime((1 << 32) + 2),
+    ];
+    assert_eq!(only(&datagram), Packet::Xr { ssrc: 1, blocks });
+    // The last block is longer than the packet.
+    datagram[31] = 3;
+    assert_eq!(all(&datagram), [Err(RtcpError::TooShort)]);
+}
+
+#[test]
+fn what_costs_more_to_read_than_to_send_has_limits() {
+    let many = [0x80, 201, 0, 1, 0, 0, 0, 1].repeat(100);
+    let read = all(&many);
+    assert_eq!(read.len(), 65);
+    assert_eq!(read.last(), Some(&Err(RtcpError::TooMany)));
+    assert!(read.iter().take(64).all(Result::is_ok));
+
+    let mut blocks = vec![0x80, 207, 0, 66, 0, 0, 0, 1];
+    blocks.extend([9, 0, 0, 0].repeat(65));
+    assert_eq!(all(&blocks), [Err(RtcpError::TooMany)]);
+
+    // Eight chunks of 8191 packets that did not arrive.
+    let mut feedback = vec![0x8f, 205, 0, 8, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0xff, 0xff];
+    feedback.extend([0, 0, 0, 0]);
+    feedback.extend([0x1f, 0xff].repeat(8));
+    assert_eq!(all(&feedback), [Err(RtcpError::TooMany)]);
+}
+
+#[test]
 fn application_packets_are_read_as_unknown() {
     let datagram = [0x80, 204, 0, 2, 0, 0, 0, 1, b'n', b'a', b'm', b'e'];
     assert_eq!(

@@ -1,7 +1,8 @@
 //! Puts RTCP compounds together in a borrowed buffer, without allocating.
 
+use super::extended::{ExtendedBlock, write_block};
 use super::packet::{FirRequest, ReceptionReport, RtcpError, SenderInfo};
-use super::read::{BYE, FIR, NACK, PLI, PSFB, RR, RTPFB, SDES, SR};
+use super::read::{BYE, FIR, NACK, PLI, PSFB, RR, RTPFB, SDES, SR, XR};
 
 /// Writes packets one behind the other. A packet that finds no room leaves nothing behind.
 #[derive(Debug)]
@@ -141,6 +142,19 @@ impl<'a> Writer<'a> {
                 w.put(&following.to_be_bytes())?;
             }
             Ok(())
+        })
+    }
+
+    /// Appends an extended report (RFC 3611 §3).
+    ///
+    /// # Errors
+    /// [`RtcpError::NoRoom`], [`RtcpError::TooMany`].
+    pub fn extended(&mut self, ssrc: u32, blocks: &[ExtendedBlock]) -> Result<(), RtcpError> {
+        self.packet(XR, 0, |w| {
+            w.put(&ssrc.to_be_bytes())?;
+            blocks
+                .iter()
+                .try_for_each(|block| write_block(block, |octets| w.put(octets)))
         })
     }
 

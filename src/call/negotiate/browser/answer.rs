@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wire::plan::{
     AudioCodec, AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegPlan, LocalMedia,
-    Protection, StreamId, VideoCodec, VideoFormat, VideoReceive, VideoSend,
+    Protection, RtcpFeatures, StreamId, VideoCodec, VideoFormat, VideoReceive, VideoSend,
 };
 
 use super::OPUS_BITRATE;
@@ -91,6 +91,10 @@ impl Offer {
                     remote_fingerprint: self.fingerprint().clone(),
                 },
                 rtcp_mux: true,
+                rtcp: RtcpFeatures {
+                    reduced_size: writer.reduced_size,
+                    ..RtcpFeatures::default()
+                },
                 audio: writer.audio_plan,
                 video_receive: writer.video_receive,
                 video_send: writer.video_send,
@@ -111,6 +115,8 @@ struct Writer<'a> {
     video_receive: Vec<VideoReceive>,
     video_send: Vec<VideoSend>,
     extensions: ExtensionIds,
+    /// Every video section has it: they share their transport.
+    reduced_size: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -124,6 +130,7 @@ impl<'a> Writer<'a> {
             video_receive: Vec::new(),
             video_send: Vec::new(),
             extensions: ExtensionIds::default(),
+            reduced_size: true,
         }
     }
 
@@ -251,6 +258,7 @@ impl<'a> Writer<'a> {
         if section.reduced_size {
             self.line(format_args!("a=rtcp-rsize"));
         }
+        self.reduced_size &= section.reduced_size;
         for format in &formats {
             self.format(format);
         }

@@ -373,6 +373,8 @@ impl Caller {
         self.outputs.push_back(CallerOutput::Note(Note::SipMessage {
             call: message.is_ok().then_some(self.call),
             incoming: true,
+            flow: flow.id,
+            peer: flow.peer,
             bytes: shown,
         }));
         // What cannot be read is no part of this call, and nobody else's either.
@@ -393,6 +395,8 @@ impl Caller {
                     self.outputs.push_back(CallerOutput::Note(Note::SipMessage {
                         call,
                         incoming: false,
+                        flow,
+                        peer: to,
                         bytes: bytes.clone(),
                     }));
                     self.outputs.push_back(CallerOutput::Sip {

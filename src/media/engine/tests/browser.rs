@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wire::plan::{
     AudioCodec, BridgeId, Connectivity, ExtensionIds, Fingerprint, IceCredentials, LegId, LegPlan,
-    LocalMedia, MediaCommand, MediaEvent, MediaLoss, Prompt, Protection, VideoReceive, VideoSend,
+    LocalMedia, MediaCommand, MediaEvent, MediaLoss, Prompt, Protection, RtcpFeatures,
+    VideoReceive, VideoSend,
 };
 use wire::rtcp::{self, Packet, Writer};
 use wire::rtp::{DemuxClass, FixedHeader, RtpView, demux_class};
@@ -33,6 +34,10 @@ pub(super) struct Browser {
     /// RTP packets in the clear.
     pub(super) received: Vec<Vec<u8>>,
     pub(super) reports: Vec<Packet>,
+    /// The same, compound by compound.
+    pub(super) compounds: Vec<Vec<Packet>>,
+    /// What it agrees to about RTCP.
+    pub(super) rtcp: RtcpFeatures,
     pub(super) answers: usize,
 }
 
@@ -60,6 +65,8 @@ impl Browser {
             keys: None,
             received: Vec::new(),
             reports: Vec::new(),
+            compounds: Vec::new(),
+            rtcp: RtcpFeatures::default(),
             answers: 0,
         };
         let fingerprint = browser.identity.fingerprint().clone();
@@ -82,6 +89,7 @@ impl Browser {
                 remote_fingerprint,
             },
             rtcp_mux: true,
+            rtcp: self.rtcp,
             audio: Some(audio_plan(AudioCodec::Opus)),
             video_receive,
             video_send,
@@ -213,8 +221,10 @@ impl Browser {
                 DemuxClass::Rtcp => {
                     let (_, unprotector) = self.keys.as_mut().unwrap();
                     let len = unprotector.unprotect_rtcp(&mut datagram).unwrap();
-                    self.reports
-                        .extend(rtcp::read(&datagram[..len]).map(Result::unwrap));
+                    let compound: Vec<Packet> =
+                        rtcp::read(&datagram[..len]).map(Result::unwrap).collect();
+                    self.reports.extend(compound.clone());
+                    self.compounds.push(compound);
                 }
                 DemuxClass::Unknown => panic!("the engine sent {datagram:?}"),
             }

@@ -6,5 +6,7 @@ mod figures;
 mod hostile;
 mod moving;
 mod net;
+mod reports;
 mod sound;
+mod truth;
 mod video;

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use network::{Clock, Fate, Network};
 use wire::plan::{
     AudioCodec, AudioFormat, AudioPlan, Connectivity, Direction, ExtensionIds, LegId, LegKind,
-    LegPlan, LocalMedia, MediaCommand, MediaEvent, Protection, SdesKey, SrtpProfile,
+    LegPlan, LocalMedia, MediaCommand, MediaEvent, Protection, RtcpFeatures, SdesKey, SrtpProfile,
     TelephoneEvent,
 };
 
@@ -34,8 +35,28 @@ pub(super) struct World {
     /// Datagrams sent so far: what the weather goes by.
     sent: u64,
     pub(super) weather: Weather,
+    /// Rules instead of the weather when there is one.
+    pub(super) network: Option<Network>,
+    /// The clock of each engine: what it is told of time.
+    clocks: Vec<Clock>,
+    /// Every datagram sent, once somebody wants to know: [`World::keep_journal`].
+    pub(super) journal: Option<Vec<Journey>>,
+    /// Datagrams handed to each socket, and taken out of each engine.
+    handed_in: HashMap<(usize, SocketId), u64>,
+    /// Where each phone leg is, and every socket that it had on any engine.
+    phones: HashMap<LegId, (usize, Vec<(usize, SocketId)>)>,
+    taken_out: Vec<u64>,
     next_port: u16,
     next_socket: u32,
+}
+
+/// One datagram's way.
+pub(super) struct Journey {
+    pub(super) sent: Instant,
+    pub(super) to: SocketAddr,
+    /// When it arrived; twice for a duplicate, never for a lost one.
+    pub(super) arrived: Vec<Instant>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl World {
@@ -65,6 +86,12 @@ impl World {
             number: 0,
             sent: 0,
             weather: Box::new(|_, _, _| vec![Duration::from_millis(5)]),
+            network: None,
+            clocks: vec![Clock::new(start, 0.0); engines],
+            journal: None,
+            handed_in: HashMap::new(),
+            phones: HashMap::new(),
+            taken_out: vec![0; engines],
             next_port: 10_000,
             next_socket: 1,
         }
@@ -89,7 +116,10 @@ impl World {
             rtp_addr,
             rtcp_addr,
         };
-        self.engines[engine].open(self.now, leg, LegKind::Phone { ipv6: false }, sockets);
+        let now = self.local(engine);
+        self.phones
+            .insert(leg, (engine, vec![(engine, rtp), (engine, rtcp)]));
+        self.engines[engine].open(now, leg, LegKind::Phone { ipv6: false }, sockets);
         self.ready(engine, leg)
     }
 
@@ -107,7 +137,11 @@ impl World {
             self.sockets.insert((to, renamed), address);
             renamed
         });
-        self.engines[to].put_in(self.now, moving, sockets);
+        let phone = self.phones.get_mut(&leg).unwrap();
+        phone.0 = to;
+        phone.1.extend(sockets.map(|socket| (to, socket)));
+        let now = self.local(to);
+        self.engines[to].put_in(now, moving, sockets);
         true
     }
 
@@ -121,7 +155,8 @@ impl World {
             shared: shared.0,
             candidates: vec![shared.1],
         };
-        self.engines[engine].open(self.now, leg, LegKind::Browser, sockets);
+        let now = self.local(engine);
+        self.engines[engine].open(now, leg, LegKind::Browser, sockets);
         self.ready(engine, leg)
     }
 
@@ -137,7 +172,8 @@ impl World {
     }
 
     pub(super) fn command(&mut self, engine: usize, command: MediaCommand) {
-        self.engines[engine].command(self.now, command);
+        let now = self.local(engine);
+        self.engines[engine].command(now, command);
         self.drain(engine);
     }
 
@@ -149,18 +185,58 @@ impl World {
     /// Sends a datagram from a foreign address.
     pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
         self.sent += 1;
-        for delay in (self.weather)(self.sent, to, datagram) {
+        let now = self.now;
+        let arrived: Vec<Instant> = match &mut self.network {
+            Some(network) => match network.pass(now, from, to, datagram.len()) {
+                Fate::Lost(_) => Vec::new(),
+                Fate::Arrives { at, twice } => vec![at; 1 + usize::from(twice)],
+            },
+            None => (self.weather)(self.sent, to, datagram)
+                .into_iter()
+                .map(|delay| now + delay)
+                .collect(),
+        };
+        for at in &arrived {
             self.number += 1;
-            let key = (self.now + delay, self.number);
+            let key = (*at, self.number);
             self.under_way.insert(key, (from, to, datagram.to_vec()));
         }
+        if let Some(journal) = &mut self.journal {
+            journal.push(Journey {
+                sent: now,
+                to,
+                arrived,
+                bytes: datagram.to_vec(),
+            });
+        }
+    }
+
+    /// Remembers every datagram from now on.
+    pub(super) fn keep_journal(&mut self) {
+        self.journal = Some(Vec::new());
+    }
+
+    /// Lets an engine's clock gain `ppm` (negative: lose) from now on. Call it once, before time passes.
+    pub(super) fn skew(&mut self, engine: usize, ppm: f64) {
+        self.clocks[engine] = Clock::new(self.now, ppm);
+    }
+
+    /// What an engine's clock shows.
+    fn local(&self, engine: usize) -> Instant {
+        self.clocks[engine].shows(self.now)
+    }
+
+    /// The true time at which an engine wants to be called.
+    fn due(&self, engine: usize) -> Option<Instant> {
+        let local = self.engines[engine].next_timeout()?;
+        Some(self.clocks[engine].truth(local))
     }
 
     /// Lets time pass, event by event.
     pub(super) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            let timers = self.engines.iter().filter_map(Engine::next_timeout);
+            let timers = (0..self.engines.len()).filter_map(|engine| self.due(engine));
             let arrival = self.under_way.keys().next().map(|key| key.0);
             let Some(next) = timers.chain(arrival).min().filter(|next| *next <= end) else {
                 break;
@@ -173,18 +249,18 @@ impl World {
                 let (from, to, mut datagram) = entry.remove();
                 match self.addresses.get(&to).copied() {
                     Some((engine, socket)) => {
-                        self.engines[engine].receive(self.now, socket, from, &mut datagram);
+                        *self.handed_in.entry((engine, socket)).or_default() += 1;
+                        let now = self.local(engine);
+                        self.engines[engine].receive(now, socket, from, &mut datagram);
                         self.drain(engine);
                     }
                     None => self.foreign.push_back((from, to, datagram)),
                 }
             }
             for engine in 0..self.engines.len() {
-                if self.engines[engine]
-                    .next_timeout()
-                    .is_some_and(|t| t <= self.now)
-                {
-                    self.engines[engine].timeout(self.now);
+                if self.due(engine).is_some_and(|due| due <= self.now) {
+                    let now = self.local(engine);
+                    self.engines[engine].timeout(now);
                     self.drain(engine);
                 }
             }
@@ -199,6 +275,7 @@ impl World {
             .map(|(socket, to, bytes)| (socket, to, bytes.to_vec()))
             .collect();
         self.engines[engine].outbox().clear();
+        self.taken_out[engine] += waiting.len() as u64;
         for (socket, to, datagram) in waiting {
             let from = self.sockets[&(engine, socket)];
             self.inject(from, to, &datagram);
@@ -215,10 +292,35 @@ impl World {
         }
     }
 
-    /// Every packet that came in was consumed, or dropped for a reason.
+    /// Conservation: every datagram that this network handed in was consumed, or dropped for a reason, of the leg that
+    /// its socket belongs to; every one that came out was counted. Asked at the end of every test, and whenever wanted.
     pub(super) fn check_books(&self) {
-        for engine in &self.engines {
-            assert!(engine.ledger().balances(), "{:?}", engine.ledger());
+        for (at, engine) in self.engines.iter().enumerate() {
+            let ledger = engine.ledger();
+            assert!(ledger.balances(), "engine {at}: {ledger:?}");
+            let of_engine =
+                |((owner, _), count): (&(usize, SocketId), &u64)| (*owner == at).then_some(*count);
+            let handed_in: u64 = self.handed_in.iter().filter_map(of_engine).sum();
+            assert_eq!(ledger.packets_in(), handed_in, "engine {at}: {ledger:?}");
+            assert_eq!(ledger.packets_out(), self.taken_out[at], "engine {at}");
+        }
+        for (leg, (engine, sockets)) in &self.phones {
+            let count = |socket| self.handed_in.get(&socket).copied().unwrap_or(0);
+            let handed_in: u64 = sockets.iter().copied().map(count).sum();
+            let last = || self.samples.iter().rev().find(|s| s.leg == *leg && s.last);
+            let open = self.engines[*engine].ledger_of(*leg);
+            let Some(ledger) = open.or_else(|| last().map(|sample| &*sample.ledger)) else {
+                // Closed before anything was agreed: it has no sample.
+                continue;
+            };
+            assert!(ledger.balances(), "{leg:?}: {ledger:?}");
+            // What comes after the end of a leg finds its socket closed.
+            let in_time =
+                |counted: u64| counted == handed_in || (open.is_none() && counted < handed_in);
+            assert!(
+                in_time(ledger.packets_in()),
+                "{leg:?}: {handed_in} in, {ledger:?}"
+            );
         }
     }
 
@@ -230,6 +332,14 @@ impl World {
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check_books();
+        }
     }
 }
 
@@ -276,6 +386,7 @@ pub(super) fn phone_plan(
         },
         protection,
         rtcp_mux: false,
+        rtcp: RtcpFeatures::default(),
         audio: Some(audio_plan(codec)),
         video_receive: Vec::new(),
         video_send: Vec::new(),

@@ -146,6 +146,26 @@ fn a_viewer_gets_the_stream_from_a_key_frame_on_under_its_own_numbers() {
 }
 
 #[test]
+fn a_key_frame_request_stands_alone_only_where_reduced_size_was_agreed() {
+    for reduced_size in [false, true] {
+        let (mut world, [mut source, _, _viewer]) = meeting();
+        source.rtcp.reduced_size = reduced_size;
+        source.renegotiate(&mut world, (sends(4, SOURCE_SSRC), Vec::new()));
+        for number in 0..5 {
+            send_frame(&mut world, &mut source, SOURCE_SSRC, false, number);
+        }
+        source.pump(&mut world);
+        let asks = |packet: &Packet| matches!(packet, Packet::Pli { .. });
+        let mut requests = source.compounds.iter().filter(|c| c.iter().any(asks));
+        let request = requests.next().unwrap();
+        // RFC 5506 §3.4.2; else a compound begins with a report (RFC 3550 §6.1).
+        assert_eq!(request.len(), if reduced_size { 1 } else { 2 });
+        let first = matches!(request[0], Packet::ReceiverReport { .. });
+        assert_eq!(first, !reduced_size);
+    }
+}
+
+#[test]
 fn a_viewer_that_turns_to_another_source_sees_one_continuous_stream_from_its_key_frame() {
     let (mut world, [mut first, mut second, mut viewer]) = meeting();
     let other = SOURCE_SSRC + 0x100;

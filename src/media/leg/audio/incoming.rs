@@ -78,6 +78,7 @@ impl Audio {
             };
             self.codec = Some(codec);
             self.reception.media_time(now, timestamp, codec.rtp_clock());
+            self.spacing.packet(sequence, timestamp, codec.rtp_clock());
             self.playout.put(now, packet)
         };
         match put {

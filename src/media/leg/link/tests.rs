@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use wire::plan::{ExtensionIds, SrtpProfile};
+use wire::plan::{ExtensionIds, RtcpFeatures, SrtpProfile};
 
 use super::*;
 
@@ -93,6 +93,7 @@ impl Rig {
             },
             protection,
             rtcp_mux: true,
+            rtcp: RtcpFeatures::default(),
             audio: None,
             video_receive: Vec::new(),
             video_send: Vec::new(),

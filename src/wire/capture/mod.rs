@@ -1,0 +1,5 @@
+//! Captures for other programs to read.
+
+mod pcap;
+
+pub use pcap::{PcapError, PcapWriter};
