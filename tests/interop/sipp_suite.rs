@@ -50,7 +50,7 @@ const SCENARIOS: &[(&str, Whom, &[Over])] = &[
     ("refresh-update", Whom::Meeting, UDP),
     ("refresh-invite", Whom::Meeting, UDP),
     ("called-refresh", Whom::Called(48), UDP),
-    ("no-ack", Whom::Meeting, CLEAR),
+    ("no-ack", Whom::Meeting, UDP),
     ("info", Whom::Prompt, ALL),
     ("prack", Whom::Nobody, ALL),
     ("prack-again", Whom::Nobody, UDP),
