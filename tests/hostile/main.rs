@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bleed;
 mod cuts;
 mod dialler;
 mod keys;

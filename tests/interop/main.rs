@@ -13,6 +13,7 @@ mod baresip;
 mod boto3;
 mod ears;
 mod linphone;
+mod matrix;
 mod records;
 mod shards;
 mod sipp;

@@ -28,8 +28,10 @@ pub(crate) struct Phone {
     pub(crate) codec: Codec,
     /// `tls`, `tcp` or `udp`.
     pub(crate) transport: &'static str,
-    /// `srtp-mand`, `srtp` (offers both), `srtp-mandf`, or empty for plain RTP.
+    /// `srtp-mand`, `srtp` (offers both), `srtp-mandf`, `dtls_srtp`, or empty for plain RTP.
     pub(crate) encryption: &'static str,
+    /// Whether it offers ICE.
+    pub(crate) ice: bool,
     /// Whether it answers calls by itself.
     pub(crate) answers: bool,
 }
@@ -43,6 +45,7 @@ impl Phone {
             codec,
             transport: "tls",
             encryption: "srtp-mand",
+            ice: false,
             answers: false,
         }
     }
@@ -93,11 +96,12 @@ impl Baresip {
         } else {
             format!(";mediaenc={}", phone.encryption)
         };
+        let nat = if phone.ice { ";medianat=ice" } else { "" };
         let answer = if phone.answers { "auto" } else { "manual" };
         fs::write(
             folder.join("accounts"),
             format!(
-                "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={codec};answermode={answer}{encryption}\n",
+                "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={codec};answermode={answer}{encryption}{nat}\n",
                 phone.name, phone.transport
             ),
         )
@@ -264,6 +268,8 @@ module aufile.so
 module aubridge.so
 module sndfile.so
 module srtp.so
+module dtls_srtp.so
+module ice.so
 module_tmp account.so
 module_app ctrl_tcp.so
 module_app menu.so

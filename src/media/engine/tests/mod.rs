@@ -2,6 +2,7 @@
 
 mod audio;
 mod browser;
+mod devices;
 mod figures;
 mod hostile;
 mod moving;

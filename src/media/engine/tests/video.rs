@@ -219,7 +219,7 @@ fn packets_that_stay_away_make_the_source_be_asked_and_reordered_ones_do_not() {
     source.reports.clear();
     send_frame(&mut world, &mut source, SOURCE_SSRC, false, 7);
     source.run(&mut world, 500);
-    assert_eq!(plis(&source), []);
+    assert!(plis(&source).is_empty());
     send_frame(&mut world, &mut source, SOURCE_SSRC, false, 9);
     source.run(&mut world, 300);
     assert_eq!(plis(&source), [SOURCE_SSRC]);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dimpl::{Dtls, KeyingMaterial};
 use wire::plan::{Fingerprint, MediaLoss, SdesKey, SrtpProfile};
 
+use super::device::{self, Device};
 use super::identity::{self, Identity};
 
 /// How long a handshake may take from its first flight.
@@ -23,15 +24,36 @@ const MTU: usize = 1200;
 
 /// A DTLS association of one leg.
 pub struct Handshake {
-    dtls: Box<Dtls>,
+    machine: Machine,
     remote: Fingerprint,
     active: bool,
     deadline: Option<Instant>,
     heard: bool,
     verified: bool,
-    keys: Option<(KeyingMaterial, SrtpProfile)>,
+    keys: Option<(Material, SrtpProfile)>,
     connected: bool,
     failure: Failure,
+}
+
+/// Who does the record layer.
+enum Machine {
+    Browser(Box<Dtls>),
+    Device(Box<Device>),
+}
+
+/// Keys and salts of both sides, wiped by whoever made them.
+enum Material {
+    Browser(KeyingMaterial),
+    Device(Vec<u8>),
+}
+
+impl Material {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Browser(material) => material,
+            Self::Device(material) => material,
+        }
+    }
 }
 
 /// How far the telling of a failure is.
@@ -81,21 +103,35 @@ impl Handshake {
         remote: Fingerprint,
         now: Instant,
     ) -> Self {
-        // The values are constant and within what the builder takes; the tests build it.
-        let config = dimpl::Config::builder()
-            .mtu(MTU)
-            .flight_start_rto(FIRST_RETRY)
-            .flight_retries(RETRIES)
-            .handshake_timeout(HANDSHAKE)
-            // Where ICE has validated the address a cookie would prove nothing new.
-            .use_server_cookie(kind == PeerKind::Device)
-            .build()
-            .unwrap_or_default();
-        let mut dtls = Dtls::new_auto(Arc::new(config), identity.certificate(), now);
-        dtls.set_active(active);
+        let mut failure = Failure::None;
+        let device = match kind {
+            PeerKind::Browser => None,
+            PeerKind::Device => match Device::new(identity, active, FIRST_RETRY, MTU, now) {
+                Ok(device) => Some(Machine::Device(Box::new(device))),
+                Err(_) => {
+                    failure = Failure::Pending(MediaLoss::HandshakeFailed);
+                    None
+                }
+            },
+        };
+        let machine = device.unwrap_or_else(|| {
+            // The values are constant and within what the builder takes; the tests build it.
+            let config = dimpl::Config::builder()
+                .mtu(MTU)
+                .flight_start_rto(FIRST_RETRY)
+                .flight_retries(RETRIES)
+                .handshake_timeout(HANDSHAKE)
+                // Only addresses that ICE has validated reach us, so that a cookie would prove nothing new.
+                .use_server_cookie(false)
+                .build()
+                .unwrap_or_default();
+            let mut dtls = Dtls::new_auto(Arc::new(config), identity.certificate(), now);
+            dtls.set_active(active);
+            Machine::Browser(Box::new(dtls))
+        });
         let limit = if active { HANDSHAKE } else { FIRST_FLIGHT };
         let mut handshake = Self {
-            dtls: Box::new(dtls),
+            machine,
             remote,
             active,
             deadline: Some(now + limit),
@@ -103,7 +139,7 @@ impl Handshake {
             verified: false,
             keys: None,
             connected: false,
-            failure: Failure::None,
+            failure,
         };
         handshake.timeout(now);
         handshake
@@ -118,11 +154,18 @@ impl Handshake {
             self.heard = true;
             self.deadline = Some(now + HANDSHAKE);
         }
-        let fed = self
-            .dtls
-            .handle_timeout(now)
-            .and_then(|()| self.dtls.handle_packet(datagram));
-        if fed.is_err() {
+        let fed = match &mut self.machine {
+            Machine::Browser(dtls) => dtls
+                .handle_timeout(now)
+                .and_then(|()| dtls.handle_packet(datagram))
+                .is_ok(),
+            Machine::Device(device) => {
+                device.timeout(now);
+                device.handle(now, datagram);
+                true
+            }
+        };
+        if !fed {
             self.fail();
         }
     }
@@ -133,7 +176,14 @@ impl Handshake {
             return;
         }
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
-        if late || self.dtls.handle_timeout(now).is_err() {
+        let broken = match &mut self.machine {
+            Machine::Browser(dtls) => dtls.handle_timeout(now).is_err(),
+            Machine::Device(device) => {
+                device.timeout(now);
+                false
+            }
+        };
+        if late || broken {
             self.fail();
         }
     }
@@ -141,7 +191,11 @@ impl Handshake {
     /// Tells the other side that we close; poll for what to send. Its own end is told by
     /// [`Output::Failed`] with [`MediaLoss::ClosedByPeer`].
     pub fn close(&mut self) {
-        if self.failure == Failure::None && self.dtls.close().is_err() {
+        let closes = match &mut self.machine {
+            Machine::Browser(dtls) => dtls.close().is_ok(),
+            Machine::Device(device) => device.close().is_ok(),
+        };
+        if self.failure == Failure::None && !closes {
             self.failure = Failure::Told;
         }
     }
@@ -157,42 +211,80 @@ impl Handshake {
                 Failure::Told => return Output::Timeout(None),
                 Failure::None => {}
             }
-            match self.dtls.poll_output(buf) {
-                dimpl::Output::Packet(packet) => return Output::Transmit(packet.len()),
-                dimpl::Output::Timeout(at) => {
-                    let soonest = self.deadline.map_or(at, |deadline| deadline.min(at));
-                    return Output::Timeout(Some(soonest));
-                }
-                dimpl::Output::PeerCert(der) => {
-                    if identity::matches(der, &self.remote) {
-                        self.verified = true;
-                    } else {
-                        self.failure = Failure::Pending(MediaLoss::WrongFingerprint);
-                    }
-                }
-                dimpl::Output::KeyingMaterial(material, profile) => match known(profile) {
-                    Some(profile) => self.keys = Some((material, profile)),
-                    None => self.fail(),
-                },
-                dimpl::Output::Connected => self.connected = true,
-                dimpl::Output::CloseNotify => {
-                    self.failure = Failure::Pending(MediaLoss::ClosedByPeer);
-                }
-                dimpl::Output::BufferTooSmall { .. } => self.fail(),
-                // Data channels are not offered; whatever a peer sends in one is dropped.
-                _ => {}
+            if let Some(output) = self.step(buf) {
+                return output;
             }
             if self.connected
                 && self.verified
                 && let Some((material, profile)) = self.keys.take()
             {
                 self.deadline = None;
-                match split(&material, profile, self.active) {
+                match split(material.octets(), profile, self.active) {
                     Some((local, remote)) => return Output::Connected { local, remote },
                     None => self.fail(),
                 }
             }
         }
+    }
+
+    /// One output of the record layer: taken in, or passed on.
+    fn step(&mut self, buf: &mut [u8]) -> Option<Output> {
+        let dtls = match &mut self.machine {
+            Machine::Browser(dtls) => dtls,
+            Machine::Device(device) => {
+                let output = device.poll(buf);
+                return self.step_device(output);
+            }
+        };
+        match dtls.poll_output(buf) {
+            dimpl::Output::Packet(packet) => return Some(Output::Transmit(packet.len())),
+            dimpl::Output::Timeout(at) => {
+                let soonest = self.deadline.map_or(at, |deadline| deadline.min(at));
+                return Some(Output::Timeout(Some(soonest)));
+            }
+            dimpl::Output::PeerCert(der) => {
+                if identity::matches(der, &self.remote) {
+                    self.verified = true;
+                } else {
+                    self.failure = Failure::Pending(MediaLoss::WrongFingerprint);
+                }
+            }
+            dimpl::Output::KeyingMaterial(material, profile) => match known(profile) {
+                Some(profile) => self.keys = Some((Material::Browser(material), profile)),
+                None => self.fail(),
+            },
+            dimpl::Output::Connected => self.connected = true,
+            dimpl::Output::CloseNotify => {
+                self.failure = Failure::Pending(MediaLoss::ClosedByPeer);
+            }
+            dimpl::Output::BufferTooSmall { .. } => self.fail(),
+            // Data channels are not offered; whatever a peer sends in one is dropped.
+            _ => {}
+        }
+        None
+    }
+
+    fn step_device(&mut self, output: device::Output) -> Option<Output> {
+        match output {
+            device::Output::Transmit(len) => return Some(Output::Transmit(len)),
+            device::Output::Timeout(at) => {
+                let soonest = self.deadline.into_iter().chain(at).min();
+                return Some(Output::Timeout(soonest));
+            }
+            device::Output::Complete(secrets) => {
+                if identity::matches(&secrets.certificate, &self.remote) {
+                    self.verified = true;
+                    self.connected = true;
+                    self.keys = Some((Material::Device(secrets.material), secrets.profile));
+                } else {
+                    self.failure = Failure::Pending(MediaLoss::WrongFingerprint);
+                }
+            }
+            device::Output::Closed => {
+                self.failure = Failure::Pending(MediaLoss::ClosedByPeer);
+            }
+        }
+        None
     }
 
     fn fail(&mut self) {

@@ -2,8 +2,9 @@
 //!
 //! A [`Handshake`] is fed datagrams and time and polled for what to do. Keys leave it only after the other
 //! side's certificate has the fingerprint that was signalled. The record layer and its cryptography are
-//! `dimpl`'s, which draws its randomness itself.
+//! `dimpl`'s towards browsers and `rtc-dtls`'s towards SIP devices; both draw their randomness themselves.
 
+mod device;
 mod handshake;
 mod identity;
 
