@@ -252,6 +252,139 @@ fn levels_are_in_decibels_below_overload() {
 }
 
 #[test]
+fn levels_are_right_to_1_db_from_overload_down_to_the_last_bit() {
+    // The level of a sine of amplitude a is 20 log (32767 √2 / a) dB below overload (RFC 6464 §3: a square wave of full scale
+    // is 0); even noise of amplitude a is √3 below it.
+    for db in 0..84_u8 {
+        let amplitude = 32_767.0 * 10_f64.powf(f64::from(db) / -20.0);
+        for (sound, crest) in [
+            (tone(48_000, 1_000.0, amplitude, FRAME), 2.0_f64),
+            (tone(48_000, 350.0, amplitude, FRAME), 2.0),
+            (noise(u64::from(db), amplitude as i16), 3.0),
+        ] {
+            let expected = f64::from(db) + 10.0 * crest.log10();
+            let measured = f64::from(level_of(&sound));
+            // Below 8 bits' worth, rounding to 16 bits takes its share.
+            let most = if db < 70 { 1.0 } else { 3.0 };
+            assert!((measured - expected).abs() <= most, "{expected} {measured}");
+        }
+    }
+}
+
+#[test]
+fn where_nobody_speaks_there_is_a_little_noise_that_comes_and_goes_without_a_step() {
+    let mut mixer = Mixer::new(6);
+    let (talker, listener) = (mixer.join(), mixer.join());
+    let sound = tone(48_000, 400.0, 8_000.0, FRAME * 40);
+    let (mut at_talker, mut at_listener) = (Vec::new(), Vec::new());
+    for n in 0..240 {
+        let speaks = (100..140).contains(&n);
+        let frame = if speaks {
+            &sound[(n - 100) * FRAME..(n - 99) * FRAME]
+        } else {
+            &[0; FRAME]
+        };
+        tick(&mut mixer, &[(talker, frame)]);
+        at_talker.extend_from_slice(mixer.hears(talker));
+        at_listener.extend_from_slice(mixer.hears(listener));
+        if n > 110 && speaks {
+            // Under a voice there is nothing.
+            assert_eq!(mixer.hears(listener), frame);
+        }
+    }
+    let level = |heard: &[i16], ticks: std::ops::Range<usize>| {
+        level_of(&heard[ticks.start * FRAME..ticks.end * FRAME])
+    };
+    for (heard, ticks) in [
+        (&at_talker, 20..240),
+        (&at_listener, 20..100),
+        (&at_listener, 200..240),
+    ] {
+        let level = level(heard, ticks);
+        assert!((67..=69).contains(&level), "{level}");
+    }
+    // Not there at once, never gone at the talker's, and rising all the while.
+    assert!(level(&at_listener, 0..1) > 80);
+    assert!(level(&at_listener, 4..5) > level(&at_listener, 9..10));
+    assert!(steepest(&at_talker) < 100);
+    let (before, after) = (steepest(&sound), steepest(&at_listener));
+    assert!(after <= before + 100, "{before} {after}");
+}
+
+#[test]
+fn an_unmuted_party_is_heard_from_its_first_word() {
+    for announces in [false, true] {
+        let mut mixer = Mixer::new(6);
+        let (talker, other) = (mixer.join(), mixer.join());
+        let word = noise(1, 6_000);
+        let quiet = [0; FRAME];
+        // Muted before it ever spoke, after it spoke, for long, and again and again.
+        for (muted_ticks, spoken_ticks) in [(3, 1), (1, 3), (500, 10), (2, 2), (20_000, 5)] {
+            mixer.set_muted(talker, true);
+            for n in 0..muted_ticks {
+                mixer.announce(
+                    talker,
+                    announces.then_some(if n % 2 == 0 { 127 } else { 20 }),
+                );
+                tick(&mut mixer, &[(talker, &word), (other, &quiet)]);
+            }
+            mixer.set_muted(talker, false);
+            for n in 0..spoken_ticks {
+                mixer.announce(talker, announces.then_some(20));
+                tick(&mut mixer, &[(talker, &word), (other, &quiet)]);
+                let heard = rms(mixer.hears(other));
+                assert!(
+                    heard > rms(&word) * 0.8,
+                    "{announces} {muted_ticks} {n}: {heard}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prompt_that_is_stopped_or_replaced_ends_without_a_click() {
+    let low: Arc<[i16]> = tone(48_000, 300.0, 12_000.0, FRAME * 40).into();
+    let high: Arc<[i16]> = tone(48_000, 500.0, 12_000.0, FRAME * 40).into();
+    let mut clip = Clip::new();
+    let mut heard = Vec::new();
+    for n in 0..40 {
+        match n {
+            2 => clip.play(low.clone()),
+            // A quarter of a wave past a tick: at its peak.
+            11 => clip.stop(),
+            15 => clip.play(high.clone()),
+            22 => clip.play(low.clone()),
+            31 => clip.stop(),
+            _ => {}
+        }
+        let mut out = [0; FRAME];
+        let state = clip.tick(&[0; FRAME], &mut out);
+        assert_ne!(state, ClipState::Ended);
+        assert_eq!(n >= 32, state == ClipState::Idle && n > 20, "{n} {state:?}");
+        heard.extend_from_slice(&out);
+    }
+    // 500 Hz at 12000 moves by 785, and 300 Hz fading beside it by 471.
+    let steep = steepest(&heard);
+    assert!(steep < 1_260, "{steep}");
+}
+
+#[test]
+fn a_loud_prompt_over_a_loud_mix_is_bent_and_not_cut() {
+    let mix: Vec<i16> = tone(48_000, 440.0, 32_767.0, FRAME * 10);
+    let mut clip = Clip::new();
+    clip.play(tone(48_000, 440.0, 32_767.0, FRAME * 10).into());
+    for frame in mix.as_chunks::<FRAME>().0 {
+        let mut out = [0; FRAME];
+        clip.tick(frame, &mut out);
+        let flat = out
+            .windows(3)
+            .filter(|w| w[0].unsigned_abs() > 32_000 && w[0] == w[1] && w[1] == w[2]);
+        assert_eq!(flat.count(), 0);
+    }
+}
+
+#[test]
 fn a_prompt_is_heard_over_a_mix_that_steps_back_and_returns() {
     let mix_sound = tone(48_000, 400.0, 8_000.0, FRAME * 30);
     let prompt: Arc<[i16]> = tone(48_000, 1_500.0, 6_000.0, FRAME * 10 + 100).into();

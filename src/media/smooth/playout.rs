@@ -11,6 +11,7 @@
 //! delay is moved, `fates` what is told about packets afterwards.
 
 mod adjust;
+mod ahead;
 mod fates;
 mod fill;
 mod intake;
@@ -26,6 +27,7 @@ use super::timeline::Timeline;
 use super::{MAX_DELAY_MS, PER_MS};
 use crate::codec::{CodecError, Comfort, Decoder, FRAME, MIX_RATE, Resampler, opus_has_fec};
 use crate::mix::SILENT;
+use ahead::Ahead;
 pub use fates::Fate;
 use fates::Fates;
 use fill::gain_at;
@@ -81,6 +83,7 @@ pub struct PlayOut {
     queue: SampleQueue,
     scratch: Box<[i16; LONGEST]>,
     noise: Comfort,
+    ahead: Ahead,
     epoch: Option<Instant>,
     state: State,
     counters: Counters,
@@ -113,6 +116,8 @@ struct State {
     paused: bool,
     /// Whether it described what its pause sounds like.
     comfort: bool,
+    /// Whether the last packet was Opus' word that it stops in silence (DTX): its decoder goes on with noise of its own.
+    dtx: bool,
     /// The noise behind the voice, in dB below overload.
     background: f32,
     /// Delay at the last tick that played packets.
@@ -141,6 +146,7 @@ impl PlayOut {
             queue: SampleQueue::new(),
             scratch: Box::new([0; LONGEST]),
             noise: Comfort::new(),
+            ahead: Ahead::new(),
             epoch: None,
             state: START,
             counters: Counters::default(),
@@ -182,6 +188,7 @@ impl PlayOut {
         self.timeline = Timeline::default();
         self.delay = DelayEstimate::new();
         self.queue.clear();
+        self.ahead.clear();
         self.epoch = None;
         self.state = START;
         for format in &mut self.formats {
@@ -360,6 +367,7 @@ impl PlayOut {
             state.filled = state.filled.max(FADED);
         }
         let begins_at = gain_at(state.filled);
+        let stalled = state.stalled;
         state.last = packet.sequence;
         state.format = packet.format;
         state.cursor = Some(packet.position + packet.samples);
@@ -367,6 +375,7 @@ impl PlayOut {
         state.filled = 0;
         state.paused = false;
         state.comfort = false;
+        state.dtx = false;
         self.counters.played += 1;
 
         let length = usize::try_from(packet.samples).unwrap_or(0);
@@ -385,6 +394,9 @@ impl PlayOut {
             room.fill(0);
             return Played::Frame;
         }
+        // A packet with nothing but its first octets (RFC 6716 §3.1, code 0; RFC 7587 §3.1.3).
+        let stops = self.buffer.payload(&packet).len() <= 2;
+        self.state.dtx = stops && format.decoder.codec() == AudioCodec::Opus;
         let decoded = format
             .decoder
             .decode(self.buffer.payload(&packet), &mut self.scratch[..])
@@ -396,7 +408,12 @@ impl PlayOut {
         match decoded {
             Ok(written) => {
                 let room_left = room.len() - written.min(room.len());
-                fade_in(room, begins_at);
+                // After a loss the decoder's own way back is the better one.
+                let led = stalled > 0 && self.ahead.lead_over(room, begins_at);
+                if !led {
+                    fade_in(room, begins_at);
+                }
+                self.ahead.clear();
                 self.queue.retract(room_left);
                 self.note_background(written);
                 Played::Frame
@@ -404,7 +421,7 @@ impl PlayOut {
             Err(_) => {
                 self.counters.malformed += 1;
                 self.queue.retract(length);
-                self.fill(length as i64, decode)
+                self.fill(length as i64, decode, false)
             }
         }
     }
@@ -431,6 +448,7 @@ const START: State = State {
     filled: FADED,
     paused: false,
     comfort: false,
+    dtx: false,
     background: 0.0,
     delay: None,
     kind: Played::Silence,

@@ -124,6 +124,61 @@ fn without_loss_no_copy_is_sent() {
 }
 
 #[test]
+fn all_who_only_listen_are_sent_the_same_octets_packet_by_packet() {
+    // Two speak, eight listen, and two of those answer for a while. What each is sent is kept, by timestamp less the first.
+    let mut world = World::new(2);
+    let mut ports = Vec::new();
+    for n in 0..10_u64 {
+        let (server_leg, phone_leg) = (LegId(1 + n), LegId(11 + n));
+        let here = world.open_phone(SERVER, server_leg);
+        let there = world.open_phone(PHONES, phone_leg);
+        ports.push(there.rtp);
+        for (engine, leg, to) in [(SERVER, server_leg, &there), (PHONES, phone_leg, &here)] {
+            let plan = phone_plan(AudioCodec::Opus, Protection::Plain, to.rtp, to.rtcp);
+            world.configure(engine, leg, plan);
+        }
+        let (leg, bridge) = (server_leg, BridgeId(7));
+        world.command(SERVER, MediaCommand::Join { leg, bridge });
+    }
+    let sent: Rc<RefCell<Vec<Vec<Vec<u8>>>>> = Rc::new(RefCell::new(vec![Vec::new(); 10]));
+    let kept = sent.clone();
+    world.weather = Box::new(move |_, to, datagram| {
+        if let Some(at) = ports.iter().position(|&port| port == to) {
+            kept.borrow_mut()[at].push(datagram[12..].to_vec());
+        }
+        vec![Duration::from_millis(5)]
+    });
+    world.engines[PHONES].set_clip(Prompt::File, tone(700.0, Duration::from_secs(4)));
+    world.engines[PHONES].set_clip(Prompt::Joined, tone(500.0, Duration::from_secs(1)));
+    for (leg, prompt) in [
+        (11, Prompt::File),
+        (12, Prompt::File),
+        (13, Prompt::Joined),
+        (14, Prompt::Joined),
+    ] {
+        let leg = LegId(leg);
+        world.command(PHONES, MediaCommand::Play { leg, prompt });
+    }
+    world.run(Duration::from_secs(4));
+    let sent = sent.borrow();
+    // The six who never spoke: all that they were sent.
+    assert!(sent[4].len() >= 198, "{}", sent[4].len());
+    for listener in &sent[5..10] {
+        assert!(*listener == sent[4]);
+    }
+    // The two who stopped speaking: from where they are silent again, to the last octet.
+    for answerer in &sent[2..4] {
+        assert_eq!(answerer.len(), sent[4].len());
+        let mut different = (0..answerer.len()).filter(|&n| answerer[n] != sent[4][n]);
+        let last = different.next_back().unwrap();
+        // One second of speech, one of hanging on, and what its packets need on their way.
+        assert!((60..125).contains(&last), "{last}");
+    }
+    // And whoever speaks hears something else.
+    assert!(sent[0] != sent[4] && sent[1] != sent[4]);
+}
+
+#[test]
 fn silence_is_described_instead_of_sent_and_heard_as_noise() {
     let codec = AudioCodec::Pcma;
     let mut world = two_phones(codec, |plan| plan.comfort_noise = Some(13));

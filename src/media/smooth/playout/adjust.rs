@@ -32,7 +32,7 @@ impl PlayOut {
             self.state.stalled = 0;
             // A little concealment leads over the cut.
             if self.state.filled < FADED {
-                self.fill(2 * PIECE, !self.state.stale);
+                self.fill(2 * PIECE, !self.state.stale, false);
             }
         }
     }
@@ -113,6 +113,7 @@ impl PlayOut {
     pub(super) fn refresh(&mut self) {
         self.state.stale = false;
         self.state.filled = self.state.filled.max(FADED);
+        self.ahead.clear();
         if let Some(format) = self.formats.get_mut(self.state.format) {
             format.decoder.reset();
             format.resampler.reset();

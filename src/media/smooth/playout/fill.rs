@@ -1,6 +1,8 @@
 //! What is played where nothing is there: copies, concealment, comfort noise, silence.
 
-use super::{FADED, FULL, PER_MS, PIECE, PlayOut, Played};
+use wire::plan::AudioCodec;
+
+use super::{FADED, FULL, PER_MS, PIECE, PlayOut, Played, State};
 use crate::codec::{CodecError, Description, FRAME, MIX_RATE, opus_has_fec};
 use crate::mix::level_of;
 use crate::smooth::buffer::Waiting;
@@ -27,6 +29,7 @@ impl PlayOut {
             self.state.cursor = Some(packet.position);
             self.state.stalled = 0;
             self.state.filled = 0;
+            self.ahead.clear();
             self.counters.fec += 1;
             self.fates.recovered(packet.sequence.saturating_sub(1));
             return Played::Fec;
@@ -37,7 +40,7 @@ impl PlayOut {
             owed
         };
         let piece = most.min(self.short()).max(PIECE);
-        let kind = self.fill(piece, decode);
+        let kind = self.fill(piece, decode, false);
         self.state.cursor = self.state.cursor.map(|cursor| cursor + piece);
         kind
     }
@@ -48,7 +51,7 @@ impl PlayOut {
         if self.state.cursor.is_some() {
             self.state.stalled += piece;
         }
-        self.fill(piece, decode)
+        self.fill(piece, decode, true)
     }
 
     /// From here on the sender is silent, and described its silence.
@@ -65,6 +68,7 @@ impl PlayOut {
             state.comfort = true;
             // It fades in from here, while what was said last fades out.
             state.filled = 0;
+            self.ahead.clear();
         }
     }
 
@@ -74,33 +78,50 @@ impl PlayOut {
         (lacking.max(1) + PIECE - 1) / PIECE * PIECE
     }
 
-    /// Adds `count` samples of concealment that fades into noise, or of silence.
-    pub(super) fn fill(&mut self, count: i64, decode: bool) -> Played {
-        let began = self.state.filled;
+    /// Adds `count` samples of concealment that fades into noise, or of silence; `waits` where the cursor stands meanwhile.
+    pub(super) fn fill(&mut self, count: i64, decode: bool, waits: bool) -> Played {
+        let State {
+            filled,
+            comfort,
+            dtx,
+            paused,
+            format,
+            cursor,
+            ..
+        } = self.state;
         self.state.filled += count;
         let length = usize::try_from(count).unwrap_or(0);
-        let comfort = self.state.comfort;
         let room = self.queue.extend(length);
-        let over = began >= FADED + if self.state.paused { 0 } else { TAIL };
-        if !decode || self.state.cursor.is_none() || (over && !comfort) {
+        // In a pause that Opus announced its decoder makes the noise; concealment proper begins when that should have ended.
+        let began = filled - if dtx { LONGEST_DTX } else { 0 };
+        let over = began >= FADED + if paused { 0 } else { TAIL };
+        if !decode || cursor.is_none() || (over && !comfort) {
             room.fill(0);
             return Played::Silence;
         }
-        let Some(format) = self.formats.get_mut(self.state.format) else {
+        let Some(format) = self.formats.get_mut(format) else {
             room.fill(0);
             return Played::Silence;
         };
-        let ratio = (MIX_RATE / format.decoder.codec().sample_rate()) as usize;
-        let made = self
-            .scratch
-            .get_mut(..length / ratio)
-            .ok_or(CodecError::OutputTooShort)
+        let codec = format.decoder.codec();
+        let ratio = (MIX_RATE / codec.sample_rate()) as usize;
+        let wanted = length / ratio;
+        let concealed = if began >= FADED {
+            self.ahead.clear();
+            self.scratch.get_mut(..wanted).unwrap_or_default().fill(0);
+            Ok(())
+        } else {
+            let waits = waits && codec == AudioCodec::Opus && !comfort;
+            self.ahead
+                .conceal(&mut format.decoder, &mut self.scratch[..], wanted, waits)
+        };
+        let made = concealed
+            .and_then(|()| {
+                self.scratch
+                    .get_mut(..wanted)
+                    .ok_or(CodecError::OutputTooShort)
+            })
             .and_then(|part| {
-                if began >= FADED {
-                    part.fill(0);
-                } else {
-                    format.decoder.conceal(part)?;
-                }
                 for (i, sample) in part.iter_mut().enumerate() {
                     let at = began + (i * ratio) as i64;
                     let (voice, noise) = if comfort {
@@ -119,10 +140,10 @@ impl PlayOut {
         if made.is_err() {
             room.fill(0);
         }
-        if comfort {
+        if comfort || (dtx && began < 0) {
             return Played::Comfort;
         }
-        if self.state.paused || began >= FADED {
+        if paused || began >= FADED {
             return Played::Silence;
         }
         self.counters.substituted += length as u64;
@@ -149,6 +170,8 @@ pub(super) fn gain_at(filled: i64) -> f32 {
 
 /// Noise goes on for so long where concealment has faded, and fades in the second half of that.
 const TAIL: i64 = 400 * PER_MS;
+/// An Opus sender that has stopped sends something every 400 ms; after five times that it is gone.
+const LONGEST_DTX: i64 = 2_000 * PER_MS;
 /// Described noise fades in, and the voice before it out.
 const COMFORT_IN: i64 = 10 * PER_MS;
 /// What is called background is no louder than this, in dB below overload: a voice that never pauses is none.

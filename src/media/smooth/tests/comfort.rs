@@ -98,3 +98,56 @@ fn a_lost_description_is_a_pause_and_a_malformed_one_is_told() {
     };
     assert_eq!(playout.put_comfort(start(), &arrived), Put::Malformed);
 }
+
+/// Opus as a sender with DTX makes it: speech, then two seconds of a noise at 60 dB below overload, then speech. What libopus
+/// says need not be sent is not, but for the first of a run and one every 400 ms.
+fn opus_with_dtx() -> (Vec<Packet>, usize) {
+    let mut encoder =
+        opus::Encoder::new(48_000, opus::Channels::Mono, opus::Application::Voip).unwrap();
+    encoder.set_bitrate(opus::Bitrate::Bits(24_000)).unwrap();
+    encoder.set_dtx(true).unwrap();
+    let mut chance = StdRng::seed_from_u64(1);
+    let mut pcm = voice(48_000, 48_000 * 8);
+    for sample in &mut pcm[48_000 * 2..48_000 * 6] {
+        *sample = chance.random_range(-50..=50);
+    }
+    let mut packets = Vec::new();
+    let (mut sequence, mut stopped, mut left_out) = (1_000, 0, 0);
+    for (n, frame) in pcm.as_chunks::<FRAME>().0.iter().enumerate() {
+        let mut out = [0; 1_500];
+        let length = encoder.encode(frame, &mut out).unwrap();
+        stopped = if length <= 2 { stopped + 1 } else { 0 };
+        if stopped > 1 && stopped % 20 != 0 {
+            left_out += 1;
+            continue;
+        }
+        sequence += 1;
+        packets.push(Packet {
+            sequence,
+            timestamp: n as u32 * 960,
+            payload_type: payload_type(AudioCodec::Opus),
+            payload: out[..length].to_vec(),
+            arrives: n as f64 * 20.0 + 30.0,
+        });
+    }
+    (packets, left_out)
+}
+
+#[test]
+fn where_opus_stops_its_own_noise_goes_on() {
+    let (packets, left_out) = opus_with_dtx();
+    assert!(left_out > 100, "{left_out}");
+    let heard = play(packets, 0.0);
+    println!("{left_out} not sent, {:?}", heard.counters);
+    assert_eq!((heard.counters.missing, heard.counters.late), (0, 0));
+    let comfort = heard.ticks(Played::Comfort);
+    assert!(comfort.abs_diff(left_out) <= 12, "{comfort} of {left_out}");
+    assert!(heard.ticks(Played::Concealed) <= 2);
+    // It does not breathe: from where DTX has settled, every 100 ms is about as loud.
+    let levels: Vec<u8> = heard.sound[48_000 * 4..48_000 * 5 + 24_000]
+        .chunks_exact(4_800)
+        .map(level_of)
+        .collect();
+    let (quietest, loudest) = (*levels.iter().max().unwrap(), *levels.iter().min().unwrap());
+    assert!(quietest - loudest <= 8 && quietest < 80, "{levels:?}");
+}

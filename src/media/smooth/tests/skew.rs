@@ -101,7 +101,7 @@ fn worst_click(sound: &[i16], hertz: f64) -> f64 {
 
 #[test]
 fn moving_the_delay_up_and_down_is_not_heard_as_clicks() {
-    for codec in [AudioCodec::G722, AudioCodec::Pcmu, AudioCodec::Pcma] {
+    for codec in CODECS {
         let rate = codec.sample_rate();
         let pcm = tone(rate, 400.0, 8_000.0, rate as usize * 60);
         let quiet = Network {
