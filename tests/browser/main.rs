@@ -11,4 +11,5 @@ mod support;
 
 mod lobby;
 mod one_meeting;
+mod strangers;
 mod two_pages;

@@ -39,18 +39,74 @@ const meeting = page.locator(id("meeting"));
 
 /** What a test may ask for. */
 const verbs = {
-  /** Opens the lobby at the meeting's link and goes in. */
-  async join({ url, name, camera = false, muted = false }) {
+  /** Opens the lobby at the meeting's link and asks to be let in. */
+  async knock({ url, name, camera = false, muted = false }) {
     await page.goto(url);
     await page.fill(id("name"), name);
     await page.setChecked(id("camera-on-join"), camera);
     await page.setChecked(id("muted-on-join"), muted);
     await page.click(id("join"));
+  },
+
+  /** Opens the lobby at the meeting's link and goes in. */
+  async join(wish) {
+    await verbs.knock(wish);
     await page.waitForFunction(() => {
       const shown = (test) => document.querySelector(`[data-testid="${test}"]:not([hidden])`);
       return document.querySelector('[data-testid="meeting"][data-state="connected"]') || shown("ended") || (shown("join-error") && shown("lobby"));
     }, undefined, { timeout: 30_000 });
     return verbs.state();
+  },
+
+  /**
+   * From the next visit on: another DTLS fingerprint goes to the server than the browser's own. One digit of it is
+   * another, in the frame that carries the offer, whose length stays.
+   */
+  async tamper() {
+    await page.addInitScript(() => {
+      const send = WebSocket.prototype.send;
+      const label = new TextEncoder().encode("a=fingerprint:sha-256 ");
+      WebSocket.prototype.send = function (data) {
+        if (typeof data === "string" || data instanceof Blob) return send.call(this, data);
+        const octets = data instanceof ArrayBuffer ? new Uint8Array(data.slice(0)) : Uint8Array.from(data);
+        for (let at = 0; at + label.length < octets.length; at += 1) {
+          if (label.every((octet, n) => octets[at + n] === octet)) octets[at + label.length] ^= 1;
+        }
+        return send.call(this, octets);
+      };
+    });
+  },
+
+  /** From the next visit on, the page's signaling connections can be spoken on by `garbage`. */
+  async tap() {
+    await page.addInitScript(() => {
+      const send = WebSocket.prototype.send;
+      window.taps = new Set();
+      WebSocket.prototype.send = function (data) {
+        window.taps.add(this);
+        return send.call(this, data);
+      };
+    });
+  },
+
+  /** Sends frames of chance octets on the page's signaling connection until `count` or its end; how many went. */
+  garbage({ count }) {
+    return page.evaluate(async (count) => {
+      const open = [...window.taps].find((socket) => socket.readyState === WebSocket.OPEN);
+      let sent = 0;
+      // The same octets in every run.
+      let state = 1;
+      const chance = () => (state = (state * 48_271) % 2_147_483_647);
+      for (; open && sent < count && open.readyState === WebSocket.OPEN; sent += 1) {
+        const octets = Uint8Array.from({ length: 1 + (chance() % 600) }, () => chance() % 256);
+        // Some begin as frames do: type 5, and a message of the SDK's protocol.
+        if (sent % 3 === 0) octets[0] = 5;
+        if (sent % 7 === 6) open.send("a text");
+        else open.send(octets);
+        await new Promise((next) => setTimeout(next, 5));
+      }
+      return sent;
+    }, count);
   },
 
   /** Where the page stands. */

@@ -132,6 +132,12 @@ impl Page {
         self.ask(&json!({ "do": "join", "url": url, "name": name, "camera": camera }))
     }
 
+    /// Goes to a meeting's link and asks to be let in; does not wait for what comes of it.
+    pub(crate) fn knock(&mut self, url: &str) {
+        let name = self.name.clone();
+        self.ask::<Value>(&json!({ "do": "knock", "url": url, "name": name }));
+    }
+
     /// Goes in, or panics with the page's own words.
     pub(crate) fn join_well(&mut self, url: &str, camera: bool) {
         let state = self.join(url, camera);
@@ -241,6 +247,21 @@ impl Page {
                 (picture.frames > 0 && picture.changed > 0.005).then_some(picture)
             },
         )
+    }
+
+    /// From its next visit on, it tells the server another DTLS fingerprint than its own.
+    pub(crate) fn tamper(&mut self) {
+        self.ask::<Value>(&json!({ "do": "tamper" }));
+    }
+
+    /// From its next visit on, [`Page::garbage`] can be sent.
+    pub(crate) fn tap(&mut self) {
+        self.ask::<Value>(&json!({ "do": "tap" }));
+    }
+
+    /// Sends frames of chance octets on its signaling connection, until it is closed; how many went.
+    pub(crate) fn garbage(&mut self, count: usize) -> usize {
+        self.ask(&json!({ "do": "garbage", "count": count }))
     }
 
     /// Takes the network from the page, or gives it back.

@@ -197,3 +197,49 @@ fn a_message_without_secrets_stays_whole_even_with_odd_octets() {
     assert_eq!(mask(""), "");
     assert_eq!(mask("\r\r\n\n@"), "\r\r\n\n@");
 }
+
+#[test]
+fn no_text_whatever_stops_the_masking() {
+    const PIECES: [&str; 24] = [
+        "sip:",
+        "sips:",
+        "tel:",
+        "@",
+        ":",
+        ";",
+        "<",
+        ">",
+        "\"",
+        "%3",
+        "%31",
+        "1234567890",
+        "meet.example.org",
+        "[::1]",
+        "\u{a0}",
+        "\u{2003}",
+        "ß",
+        "\u{10ffff}",
+        "\r\n",
+        "\r\n ",
+        "Authorization: ",
+        "inline:",
+        "phone-context=",
+        "\0",
+    ];
+    let mut state = 1_u64;
+    let mut chance = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        let pieces = 1 + chance(30);
+        let text: String = (0..pieces).map(|_| PIECES[chance(PIECES.len())]).collect();
+        let masked = mask(&text);
+        assert!(
+            !masked.contains("sip:1234567890@meet.example.org"),
+            "{text:?}"
+        );
+    }
+}

@@ -71,8 +71,9 @@ fn mask_numbers(text: &str, meet_hosts: &[String], found: &mut Vec<String>, out:
 /// Where the user part begins in what stands before an `@`: after a URI's scheme, or after what ends a word.
 fn start_of(before: &str) -> usize {
     let word = before
-        .rfind(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '@'))
-        .map_or(0, |at| at + 1);
+        .char_indices()
+        .rfind(|(_, c)| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '@'))
+        .map_or(0, |(at, c)| at + c.len_utf8());
     let scheme = ["sip:", "sips:"]
         .iter()
         .filter_map(|scheme| before[word..].find(scheme).map(|at| at + scheme.len()))

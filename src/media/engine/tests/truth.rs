@@ -260,18 +260,16 @@ fn check(name: &str, codec: AudioCodec, minute: &Minute) {
     }
     let mos = sample.mos.unwrap();
     assert!((mos - reference).abs() <= 0.02, "{name}: {mos} {reference}");
-    // What the opinion rests on: lost on the way, and late.
+    // What the opinion rests on: lost on the way, late, and thrown away where the buffer grew too long.
     let behind = share((expected.lost + late) as f64);
     let difference = inbound.loss_percent - expected.settled_percent;
-    if *late == 0 {
-        assert!(difference.abs() < 1e-6, "{name}: {inbound:?}");
+    if *late == 0 && difference.abs() < 1e-6 {
         let burst = (inbound.burst_ratio - expected.burst_ratio).abs();
         assert!(burst < 0.02 * expected.burst_ratio, "{name}: {inbound:?}");
     } else {
-        assert!(
-            (inbound.loss_percent - behind).abs() < 1.0,
-            "{name}: {behind}"
-        );
+        let discarded = inbound.loss_percent - behind;
+        assert!((-1.0..1.0).contains(&discarded), "{name}: {inbound:?}");
+        assert!(*late > 0 || discarded > 0.0, "{name}: {inbound:?}");
     }
 }
 
