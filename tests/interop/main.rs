@@ -21,3 +21,4 @@ mod sipp_suite;
 mod tls;
 mod torture;
 mod trace;
+mod truth;

@@ -13,19 +13,22 @@ use crate::support::server::Server;
 use crate::support::sound::Sound;
 use crate::support::wait_for;
 
-/// RTP packets in the three seconds that the scenario plays, 20 ms each.
+/// RTP packets in the three seconds that are played, 20 ms each.
 const PLAYED: u64 = 150;
 
 /// What SIPp is to do.
-enum Scenario {
+pub(crate) enum Scenario {
     /// Call, play, hang up.
     Call,
+    /// The same for so many seconds, with media that comes to the server from another address than SIPp's, which
+    /// the offer names.
+    CallFrom(SocketAddr, f64),
     /// Call and be refused with this status.
     Refused(u16),
 }
 
 /// Runs SIPp once. `None` when it is missing; else whether every step went as the scenario says, with its words.
-fn sipp(
+pub(crate) fn sipp(
     folder: &Path,
     scenario: &Scenario,
     transport: &str,
@@ -34,18 +37,24 @@ fn sipp(
 ) -> Option<(bool, String)> {
     let program = peer("sipp")?;
     let sources = repository().join("tests/interop");
+    let call = |seconds: f64| {
+        let sound = folder.join("sound.ul");
+        fs::write(&sound, mu_law(&Sound::tone(8000, 440.0, seconds, -12.0))).unwrap();
+        // One second more, in which the last packets arrive.
+        let pause = (seconds * 1000.0) as u64 + 1000;
+        fs::read_to_string(sources.join("sipp-call.xml"))
+            .unwrap()
+            .replace("\"SOUND,", &format!("\"{},", sound.display()))
+            .replace("\"PAUSE\"", &format!("\"{pause}\""))
+    };
     let text = match scenario {
-        Scenario::Call => {
-            fs::write(
-                folder.join("sound.ul"),
-                mu_law(&Sound::tone(8000, 440.0, 3.0, -12.0)),
-            )
-            .unwrap();
-            let sound = folder.join("sound.ul");
-            fs::read_to_string(sources.join("sipp-call.xml"))
-                .unwrap()
-                .replace("SOUND", &sound.to_string_lossy())
-        }
+        Scenario::Call => call(3.0),
+        Scenario::CallFrom(media, seconds) => call(*seconds)
+            .replace("IP4 [media_ip]", &format!("IP4 {}", media.ip()))
+            .replace(
+                "audio [rtpstream_audio_port]",
+                &format!("audio {}", media.port()),
+            ),
         Scenario::Refused(status) => fs::read_to_string(sources.join("sipp-refused.xml"))
             .unwrap()
             .replace("STATUS", &status.to_string()),
@@ -79,7 +88,7 @@ fn sipp(
             "-recv_timeout",
             "10000",
             "-timeout",
-            "30",
+            "60",
             "-timeout_error",
             "-trace_err",
         ])
@@ -88,7 +97,7 @@ fn sipp(
         .arg(to.to_string());
     let log = folder.join("sipp.log");
     let mut running = Running::start("sipp", &mut command, &log);
-    let status = running.wait(Duration::from_secs(40));
+    let status = running.wait(Duration::from_secs(70));
     let mut words = running.output();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

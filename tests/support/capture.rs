@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::peers::peer;
+use super::peers::{missing, peer};
 use super::running::Running;
+use super::wait_for;
 
 /// A capture that runs.
 pub(crate) struct Capture {
@@ -22,7 +23,8 @@ pub(crate) struct RtpStream {
 }
 
 impl Capture {
-    /// Records what the filter (in libpcap's words) lets through. `None` after a loud line when tshark is missing.
+    /// Records what the filter (in libpcap's words) lets through. `None` after a loud line when tshark is missing, or
+    /// we may not capture.
     pub(crate) fn start(folder: &Path, filter: &str) -> Option<Self> {
         let program = peer("tshark")?;
         let file = folder.join("capture.pcapng");
@@ -33,7 +35,16 @@ impl Capture {
                 .arg(&file),
             &folder.join("tshark.log"),
         );
-        process.wait_for_output("Capturing on", Duration::from_secs(20));
+        let captures = wait_for("a capture", Duration::from_secs(20), || {
+            let said = process.output();
+            let ended = process.ended().is_some();
+            (ended || said.contains("Capturing on")).then_some(!ended)
+        });
+        if !captures {
+            let said = process.output();
+            assert!(said.contains("permission"), "tshark: {said}");
+            return missing("the right to capture on lo (root has it)");
+        }
         // It says so a moment before the kernel's filter stands.
         std::thread::sleep(Duration::from_millis(500));
         Some(Self { process, file })
@@ -65,19 +76,10 @@ pub(crate) fn tshark(file: &Path, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The RTP streams among the first `packets` of a capture, towards a port, and tshark's own table of them.
-pub(crate) fn rtp_streams(
-    file: &Path,
-    port: u16,
-    packets: u64,
-) -> Option<(Vec<RtpStream>, String)> {
-    let cut = file.with_extension("cut.pcapng");
-    tshark(
-        file,
-        &["-c", &packets.to_string(), "-w", &cut.to_string_lossy()],
-    )?;
+/// The RTP streams to and from a port, and tshark's own table of them.
+pub(crate) fn rtp_streams(file: &Path, port: u16) -> Option<(Vec<RtpStream>, String)> {
     let decode = format!("udp.port=={port},rtp");
-    let table = tshark(&cut, &["-d", &decode, "-q", "-z", "rtp,streams"])?;
+    let table = tshark(file, &["-d", &decode, "-q", "-z", "rtp,streams"])?;
     Some((table.lines().filter_map(stream).collect(), table))
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn missing(what: &str) -> Option<PathBuf> {
+/// `None` after a loud line, or a panic: see [`peer`].
+pub(crate) fn missing<T>(what: &str) -> Option<T> {
     assert!(
         env::var_os("CAMPANILE_REQUIRE_PEERS").is_none_or(|value| value != "1"),
         "{what} is missing, and every peer is required"

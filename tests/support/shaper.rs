@@ -17,6 +17,7 @@ const TURN: Duration = Duration::from_millis(50);
 /// Both directions between whoever sends to the front and one server behind it.
 pub(crate) struct Shaper {
     shared: Arc<Shared>,
+    behind: SocketAddr,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -57,6 +58,7 @@ impl Shaper {
         for socket in [&front, &behind] {
             socket.set_read_timeout(Some(TURN)).unwrap();
         }
+        let source = behind.local_addr().unwrap();
         let now = Instant::now();
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
@@ -78,7 +80,16 @@ impl Shaper {
         threads.push(std::thread::spawn(move || {
             send(&shared_too, &sockets, server);
         }));
-        Self { shared, threads }
+        Self {
+            shared,
+            behind: source,
+            threads,
+        }
+    }
+
+    /// Where the server sees datagrams come from, and may send its own.
+    pub(crate) fn behind(&self) -> SocketAddr {
+        self.behind
     }
 
     /// What has happened so far, towards the server and back.
