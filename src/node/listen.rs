@@ -159,7 +159,7 @@ impl Listeners {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (reader, writer) = tokio::io::split(stream);
+        let (mut reader, writer) = tokio::io::split(stream);
         let (outgoing, queue) = mpsc::channel(QUEUE);
         let closed = self.stop.child_token();
         let opened = ToDesk::FlowOpened {
@@ -172,12 +172,12 @@ impl Listeners {
         }
         let mut writing = tokio::spawn(write_all(writer, queue, closed.clone()));
         let why = tokio::select! {
-            why = self.read_all(flow, reader, outgoing) => why,
+            why = self.read_all(flow, &mut reader, outgoing) => why,
             () = closed.cancelled() => "closed by us",
         };
         tracing::debug!(peer = %flow.peer, why, "SIP connection ended");
-        closed.cancel();
-        // The desk may have stopped first.
+        // The desk answers what came before this, then lets go of the queue: so the writer ends after the last
+        // answer, however busy the desk is. The desk may have stopped first.
         let _ = self.desk.send(ToDesk::FlowClosed { flow: flow.id }).await;
         // Each message has its own patience; a full queue of them must not hold up the node's end.
         if tokio::time::timeout(LAST_WORDS, &mut writing)
@@ -186,12 +186,17 @@ impl Listeners {
         {
             writing.abort();
         }
+        closed.cancel();
+        if why == NOT_SIP {
+            // Closing with octets unread would reset the connection, and the answers might never be seen.
+            let _ = tokio::time::timeout(LINGER, discard(&mut reader)).await;
+        }
     }
 
     async fn read_all<S>(
         &self,
         flow: Flow,
-        mut reader: ReadHalf<S>,
+        reader: &mut ReadHalf<S>,
         outgoing: mpsc::Sender<Vec<u8>>,
     ) -> &'static str
     where
@@ -236,10 +241,8 @@ impl Listeners {
                                 bytes: Vec::new(),
                             };
                             let _ = self.desk.send(sip).await;
-                            // Time for the answer to be written before the connection goes.
-                            tokio::time::sleep(LAST_ANSWER).await;
                         }
-                        return "not SIP";
+                        return NOT_SIP;
                     }
                 };
                 // What was read without loss need not be kept twice; the log writes it as it came.
@@ -257,6 +260,18 @@ impl Listeners {
                 waiting = Waiting::Message;
                 until = waiting.until(&self.patience);
             }
+        }
+    }
+}
+
+/// Reads until the peer closes, or has sent too much.
+async fn discard(reader: &mut (impl AsyncRead + Unpin)) {
+    let mut buffer = [0; 4096];
+    let mut octets = 0;
+    while octets < LINGER_OCTETS {
+        match reader.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(len) => octets += len,
         }
     }
 }
@@ -366,8 +381,12 @@ const MESSAGE_TIME: Duration = Duration::from_secs(20);
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// Time for everything that waits to be written once the connection is to be closed.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-/// Time for the answer to unreadable bytes to leave before the connection is closed.
-const LAST_ANSWER: Duration = Duration::from_millis(200);
+/// Time for a peer whose octets are no SIP to read its answers and close.
+const LINGER: Duration = Duration::from_secs(1);
+/// Octets that such a peer may still send.
+const LINGER_OCTETS: usize = 1024 * 1024;
+/// Why the connection of such a peer ends.
+const NOT_SIP: &str = "not SIP";
 /// Messages waiting to be written before a connection counts as stuck.
 const QUEUE: usize = 256;
 const READ: usize = 16 * 1024;

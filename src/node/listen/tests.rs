@@ -120,3 +120,26 @@ async fn a_peer_that_reads_nothing_does_not_hold_up_the_end_for_each_message_tha
     connection.await.unwrap();
     assert!(outgoing.is_closed(), "the writer is gone");
 }
+
+#[tokio::test]
+async fn answers_to_what_came_before_octets_that_are_no_sip_are_written_however_late_the_desk_is() {
+    let (mut peer, mut desk) = connected(Patience::default());
+    peer.write_all(OPTIONS).await.unwrap();
+    peer.write_all(b"\x01\x02 no SIP, and more of it")
+        .await
+        .unwrap();
+    let Some(ToDesk::FlowOpened { outgoing, .. }) = desk.recv().await else {
+        panic!("no connection");
+    };
+    assert!(matches!(
+        desk.recv().await,
+        Some(ToDesk::Sip { message: Ok(_), .. })
+    ));
+    tokio::time::sleep(SHORT * 2).await;
+    outgoing.try_send(b"an answer".to_vec()).unwrap();
+    assert!(matches!(desk.recv().await, Some(ToDesk::FlowClosed { .. })));
+    drop(outgoing);
+    let mut answers = Vec::new();
+    peer.read_to_end(&mut answers).await.unwrap();
+    assert_eq!(answers, b"an answer");
+}
