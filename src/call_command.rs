@@ -1,10 +1,11 @@
 //! `campanile call`: arguments to a scripted call, and its report to the terminal.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use call::authenticate::{Account, Password};
 use call::exchange::Transport;
 use call::negotiate::phone::{Keying, SrtpPolicy};
 use clap::{Args, ValueEnum};
@@ -20,6 +21,12 @@ pub struct Arguments {
     /// How to reach them.
     #[arg(long, value_enum, default_value_t = Carrier::Tls)]
     transport: Carrier,
+    /// Who we are to a server that asks; the password is in CAMPANILE_CALL_PASSWORD, or in a file.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The file whose first line is the password.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
     /// Whether media is protected: require and dtls insist (with keys in SDP, or from DTLS), prefer takes plain RTP
     /// too, off offers nothing else.
     #[arg(long, value_enum, default_value_t = Srtp::Require)]
@@ -80,7 +87,10 @@ enum Codec {
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
-    let options = arguments.into_options();
+    let options = match arguments.into_options() {
+        Ok(options) => options,
+        Err(why) => return fail(&why),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -107,9 +117,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 impl Arguments {
-    fn into_options(self) -> Options {
-        Options {
+    fn into_options(self) -> Result<Options, String> {
+        let account = match self.user {
+            None => None,
+            Some(user) => Some(Account {
+                user,
+                password: password(self.password_file.as_deref())?,
+            }),
+        };
+        Ok(Options {
             uri: self.uri,
+            account,
             transport: match self.transport {
                 Carrier::Tls => Transport::Tls,
                 Carrier::Tcp => Transport::Tcp,
@@ -141,9 +159,28 @@ impl Arguments {
                 (false, None) => Trust::System,
             },
             progress: !self.json,
-        }
+        })
     }
 }
+
+/// A password is never an argument: those are seen by everybody on the machine.
+fn password(file: Option<&Path>) -> Result<Password, String> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?,
+        None => std::env::var(PASSWORD).map_err(|_| {
+            format!("--user needs a password: name a file by --password-file, or set {PASSWORD}")
+        })?,
+    };
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err("the password is empty".to_owned());
+    }
+    Ok(Password::new(line))
+}
+
+/// The environment variable with the password of `--user`.
+const PASSWORD: &str = "CAMPANILE_CALL_PASSWORD";
 
 fn suite(text: &str) -> Result<SrtpProfile, String> {
     SrtpProfile::of_suite(text).ok_or_else(|| {

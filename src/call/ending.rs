@@ -72,6 +72,10 @@ pub enum Cause {
     Forbidden,
     /// The other side answered the INVITE with this failure status, 300 to 699.
     Rejected(u16),
+    /// The other side asked who we are and did not believe the answer.
+    CredentialsRefused,
+    /// The other side asked who we are in a way that cannot be answered.
+    Unanswerable,
     /// The message cannot be understood.
     BadRequest,
     /// The method is not served.
@@ -150,6 +154,8 @@ impl Cause {
             Self::RelayDenied => (Policy, Some(404), 1, "not one of our hosts"),
             Self::Forbidden => (Policy, Some(403), 21, "forbidden"),
             Self::Rejected(status) => (Them, Some(status), q850_of_status(status), "rejected"),
+            Self::CredentialsRefused => (Them, Some(401), 21, "the credentials were refused"),
+            Self::Unanswerable => (Them, Some(401), 21, "the challenge cannot be answered"),
             Self::BadRequest => (Them, Some(400), 41, "bad request"),
             Self::MethodNotAllowed => (Them, Some(405), 63, "method not allowed"),
             Self::BadScheme => (Them, Some(416), 127, "unsupported URI scheme"),
@@ -298,7 +304,9 @@ fn quotable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Cause; 42] = [
+    const ALL: [Cause; 44] = [
+        Cause::CredentialsRefused,
+        Cause::Unanswerable,
         Cause::HungUp,
         Cause::WeHungUp,
         Cause::Cancelled,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use rand::RngExt;
 use wire::plan::LegId;
 
+use crate::authenticate::Denial;
 use crate::ending::Ending;
 use crate::transaction::{FlowId, Transport};
 
@@ -63,6 +64,8 @@ pub enum Party {
         from_user: String,
         /// The user part of the Request-URI (inbound) or of `To` (outbound), empty when there is none.
         to_user: String,
+        /// The user whose password the caller has shown to know; `None` where none was asked for.
+        auth_user: Option<String>,
         /// What signaling travels on.
         transport: Transport,
         /// Where signaling comes from.
@@ -139,6 +142,15 @@ pub enum Note {
         call: Option<TransactionId>,
         /// What was given up and why, one line.
         what: &'static str,
+    },
+    /// A request was not believed to be from somebody who may call: it was asked for credentials, or refused.
+    Denied {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// What it came over.
+        transport: Transport,
+        /// Why.
+        why: Denial,
     },
     /// Media packets come from an address that is not the call's, and are dropped. Told seldom.
     ForeignMedia {

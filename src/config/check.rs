@@ -98,6 +98,15 @@ pub(super) fn values(config: &Config, read: &Reader<'_>) -> Result<(), ConfigErr
             "write \"meet.example.org\" or \"meet.example.org:8443\"",
         ));
     }
+    if let Some(realm) = &config.sip.realm
+        && (realm.is_empty() || realm.chars().any(char::is_control))
+    {
+        return Err(read.refuse(
+            "sip.realm",
+            format!("{realm:?} is nothing that a person could be shown"),
+            "write \"example.org\"",
+        ));
+    }
     if config.http.listen == Listen::Off {
         return Err(read.refuse(
             "http.listen",

@@ -11,11 +11,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod users;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use call::authenticate::Users;
 
 pub use error::{ConfigError, EXIT_CODE, Origin};
 pub use keys::{KEYS, Key};
@@ -90,6 +93,10 @@ pub struct Sip {
     pub udp: SipListener,
     /// Whether clients of SIP over TLS show certificates.
     pub client_certificates: ClientCertificates,
+    /// What digests are for; `None`: the meet domain, or the product's name.
+    pub realm: Option<String>,
+    /// How long a digest's nonce may be used.
+    pub nonce_lifetime: Duration,
 }
 
 /// Whether clients are asked for a certificate in the TLS handshake, and the PEM file of the authorities
@@ -111,6 +118,20 @@ pub struct SipListener {
     pub listen: Listen,
     /// Whether callers must protect their media.
     pub srtp: SrtpPolicy,
+    /// Who may call; everybody when there is nobody here and no file.
+    pub users: Users,
+    /// A file with more of them.
+    pub users_file: Option<PathBuf>,
+}
+
+impl SipListener {
+    /// All who may call; empty where everybody may.
+    ///
+    /// # Errors
+    /// A file that cannot be used, and users who have no algorithm in common.
+    pub fn all_users(&self) -> Result<Users, users::UsersError> {
+        users::all(&self.users, self.users_file.as_deref())
+    }
 }
 
 /// Whether media must be protected.
@@ -342,7 +363,8 @@ impl Config {
         ConfigError::new(origin, key, problem, remedy)
     }
 
-    /// Checks what lies on disk: certificate and key fit each other, the data folder can be written.
+    /// Checks what lies on disk: certificate and key fit each other, files of users can be read, the data folder
+    /// can be written.
     /// The data folder is made where it is missing, readable by its owner only.
     ///
     /// # Errors
@@ -350,6 +372,16 @@ impl Config {
     pub fn check_files(&self) -> Result<(), ConfigError> {
         self.check_tls()
             .map_err(|bad| self.refuse(bad.key(), bad.to_string(), bad.remedy()))?;
+        for (key, file, listener) in [
+            ("sip.tls.users", "sip.tls.users_file", &self.sip.tls),
+            ("sip.tcp.users", "sip.tcp.users_file", &self.sip.tcp),
+            ("sip.udp.users", "sip.udp.users_file", &self.sip.udp),
+        ] {
+            if let Err(bad) = listener.all_users() {
+                let key = if bad.is_of_file() { file } else { key };
+                return Err(self.refuse(key, bad.to_string(), bad.remedy()));
+            }
+        }
         check::writable(&self.node.data).map_err(|error| {
             self.refuse(
                 "node.data",
@@ -397,16 +429,24 @@ impl Config {
                 tls: SipListener {
                     listen: read.listen("sip.tls.listen")?,
                     srtp: read.choice("sip.tls.srtp", &srtp)?,
+                    users: read.users("sip.tls.users")?,
+                    users_file: read.optional_text("sip.tls.users_file")?.map(PathBuf::from),
                 },
                 tcp: SipListener {
                     listen: read.listen("sip.tcp.listen")?,
                     srtp: read.choice("sip.tcp.srtp", &srtp)?,
+                    users: read.users("sip.tcp.users")?,
+                    users_file: read.optional_text("sip.tcp.users_file")?.map(PathBuf::from),
                 },
                 udp: SipListener {
                     listen: read.listen("sip.udp.listen")?,
                     srtp: read.choice("sip.udp.srtp", &srtp)?,
+                    users: read.users("sip.udp.users")?,
+                    users_file: read.optional_text("sip.udp.users_file")?.map(PathBuf::from),
                 },
                 client_certificates: check::client_certificates(&read)?,
+                realm: read.optional_text("sip.realm")?,
+                nonce_lifetime: read.duration("sip.nonce_lifetime", seconds(1), seconds(86_400))?,
             },
             media: Media {
                 listen: read.listen("media.listen")?,

@@ -4,11 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use call::authenticate::Users;
 use toml::Value;
 
 use super::error::{ConfigError, Origin};
 use super::source::{Setting, Settings};
-use super::{Listen, PortRange};
+use super::{Listen, PortRange, users};
 
 /// Takes typed values out of settings by key.
 pub(super) struct Reader<'a> {
@@ -189,6 +190,29 @@ impl Reader<'_> {
                 })
             })
             .collect()
+    }
+
+    /// A list of those who may call. What is refused is not shown: it may be a password.
+    pub(super) fn users(&self, key: &str) -> Result<Users, ConfigError> {
+        let remedy = "write a list such as [\"name:password\"]";
+        let Some(Setting {
+            value: Value::Array(items),
+            ..
+        }) = self.settings.get(key)
+        else {
+            return Err(self.refuse(key, "this is not a list", remedy));
+        };
+        let mut users = Users::new();
+        for (number, item) in (1..).zip(items) {
+            let added = item
+                .as_str()
+                .ok_or(users::BadEntry::NoText)
+                .and_then(|text| users::add(&mut users, text));
+            if let Err(bad) = added {
+                return Err(self.refuse(key, format!("entry {number}: {bad}"), remedy));
+            }
+        }
+        Ok(users)
     }
 
     fn wrong(&self, key: &str, setting: &Setting, wants: &str) -> ConfigError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
-use call::exchange;
+use call::exchange::{self, Transport};
 use call::negotiate::phone::SrtpPolicy as CallSrtp;
 use call::phone::SrtpPolicies;
 use media::engine;
@@ -202,6 +202,23 @@ pub(super) fn exchange_config(
         tcp: srtp(config.sip.tcp.srtp),
         tls: srtp(config.sip.tls.srtp),
     };
+    let domain = config.node.meet_domain();
+    if let Some(realm) = config.sip.realm.clone().or(domain) {
+        exchange.phones.realm = realm;
+    }
+    exchange.phones.nonce_lifetime = config.sip.nonce_lifetime;
+    for (transport, listener) in [
+        (Transport::Udp, &config.sip.udp),
+        (Transport::Tcp, &config.sip.tcp),
+        (Transport::Tls, &config.sip.tls),
+    ] {
+        let users = listener
+            .all_users()
+            .map_err(|e| fault("cannot read who may call", &e))?;
+        if !users.is_empty() {
+            exchange.phones.users.insert(transport, users);
+        }
+    }
     Ok(exchange)
 }
 

@@ -15,6 +15,9 @@ pub(super) struct OpenCall {
     pub(super) from_user: String,
     /// Masked already.
     pub(super) to_user: String,
+    /// The digest user, of a caller who was asked.
+    #[serde(default)]
+    pub(super) auth_user: Option<String>,
     /// `Outbound`: the customer's side called us, as a PBX calls the PSTN; `Inbound`: we called it.
     pub(super) direction: String,
     /// Milliseconds since the epoch.
@@ -96,7 +99,7 @@ impl CallRecord {
                 "Failed"
             },
             status_message: message(closing),
-            sip_auth_user: None,
+            sip_auth_user: call.auth_user.clone(),
             billable_duration_seconds: units * UNIT_MS / 1000,
             billable_duration_minutes: units as f64 / 10.0,
             schema_version: "2.0",
@@ -158,6 +161,7 @@ mod tests {
             sip_call_id: "c@h".into(),
             from_user: "alice".into(),
             to_user: String::new(),
+            auth_user: None,
             direction: "Outbound".into(),
             started_ms: 1_000_000,
             answered_ms,

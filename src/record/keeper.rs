@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
+use call::authenticate::Denial;
 use call::ending::Ending;
 use call::note::{CallDirection, CallStart, Note, Party, TransactionId};
 use media::measure::Sample;
@@ -210,6 +211,18 @@ impl Keeper {
                     self.deliver();
                 }
             }
+            Note::Denied {
+                peer,
+                transport,
+                why,
+            } => {
+                let label = why.as_str();
+                metrics::counter!("campanile_sip_denied_total", "why" => label).increment(1);
+                // Everybody is asked once, and again when a nonce is old: that tells nothing.
+                if !matches!(why, Denial::Missing | Denial::Stale) {
+                    tracing::warn!(%peer, over = transport.via_name(), %why, "a caller was not believed");
+                }
+            }
             Note::ForeignMedia { call, source } => {
                 tracing::warn!(%call, %source, "media from an address that is not the call's is dropped");
                 let what = format!("media from {source} was dropped: not the call's address");
@@ -245,6 +258,10 @@ impl Keeper {
             party,
             direction,
         } = start;
+        let auth_user = match &party {
+            Party::Sip { auth_user, .. } => auth_user.clone(),
+            Party::Browser { .. } => None,
+        };
         let (party, sip_call_id, from_user, to_user, peer, endpoint, recorded) = match party {
             Party::Sip {
                 sip_call_id,
@@ -280,6 +297,7 @@ impl Keeper {
             sip_call_id: mask::sip_message(sip_call_id.as_bytes(), &self.settings.meet_hosts),
             from_user,
             to_user: mask::user(to_user.split([';', ':']).next().unwrap_or_default()).to_owned(),
+            auth_user,
             // Seen from the customer's side, as on a trunk: what it dials is outbound.
             direction: match direction {
                 CallDirection::Inbound => "Outbound".to_owned(),

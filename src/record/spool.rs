@@ -154,6 +154,7 @@ mod tests {
             sip_call_id: "c".into(),
             from_user: String::new(),
             to_user: String::new(),
+            auth_user: None,
             direction: "Outbound".into(),
             started_ms: 1,
             answered_ms: Some(2),

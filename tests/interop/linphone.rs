@@ -14,7 +14,7 @@ use crate::support::server::Server;
 use crate::support::sound::Sound;
 
 /// A running linphonec that plays a tone and records what it hears.
-struct Linphone {
+pub(crate) struct Linphone {
     folder: PathBuf,
     process: Running,
 }
@@ -22,13 +22,18 @@ struct Linphone {
 impl Linphone {
     /// `None` after a loud line when linphone is not installed.
     fn start(folder: &Path, tone: f64) -> Option<Self> {
+        Self::start_with(folder, tone, "")
+    }
+
+    /// The same, with more in its configuration.
+    pub(crate) fn start_with(folder: &Path, tone: f64, more: &str) -> Option<Self> {
         let program = peer("linphonec")?;
         for needed in [".local/share/linphone", ".config/linphone"] {
             fs::create_dir_all(folder.join(needed)).unwrap();
         }
         Sound::tone(16_000, tone, 60.0, -12.0).write(&folder.join("tone.wav"));
         let (tls, rtp) = (free_port(), free_port() & !1);
-        fs::write(folder.join("rc"), configuration(tls, rtp)).unwrap();
+        fs::write(folder.join("rc"), configuration(tls, rtp) + more).unwrap();
         let mut process = Running::start(
             "linphonec",
             Command::new(program)
@@ -52,7 +57,7 @@ impl Linphone {
         })
     }
 
-    fn dial(&mut self, uri: &str) {
+    pub(crate) fn dial(&mut self, uri: &str) {
         self.process.say(&format!("call {uri}"));
         self.process
             .wait_for_output("Media streams established", Duration::from_secs(15));
@@ -61,7 +66,7 @@ impl Linphone {
             .say(&format!("play {}", self.folder.join("tone.wav").display()));
     }
 
-    fn hang_up(&mut self) {
+    pub(crate) fn hang_up(&mut self) {
         self.process.say("terminate");
         self.process
             .wait_for_output("ended (", Duration::from_secs(10));
@@ -69,7 +74,7 @@ impl Linphone {
         self.process.wait(Duration::from_secs(10));
     }
 
-    fn heard(&self) -> Sound {
+    pub(crate) fn heard(&self) -> Sound {
         Sound::read(&self.folder.join("heard.wav"))
     }
 }

@@ -11,6 +11,7 @@ mod support;
 
 mod baresip;
 mod boto3;
+mod digest;
 mod ears;
 mod linphone;
 mod matrix;

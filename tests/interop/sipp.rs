@@ -25,6 +25,10 @@ pub(crate) enum Scenario {
     CallFrom(SocketAddr, f64),
     /// Call and be refused with this status.
     Refused(u16),
+    /// Be asked for the password of `ann`, answer with this one, call and hang up.
+    Digest(&'static str),
+    /// The same, and be refused.
+    DigestRefused(&'static str),
 }
 
 /// Runs SIPp once. `None` when it is missing; else whether every step went as the scenario says, with its words.
@@ -58,6 +62,14 @@ pub(crate) fn sipp(
         Scenario::Refused(status) => fs::read_to_string(sources.join("sipp-refused.xml"))
             .unwrap()
             .replace("STATUS", &status.to_string()),
+        Scenario::Digest(password) => fs::read_to_string(sources.join("sipp-digest.xml"))
+            .unwrap()
+            .replace("PASSWORD", password),
+        Scenario::DigestRefused(password) => {
+            fs::read_to_string(sources.join("sipp-digest-refused.xml"))
+                .unwrap()
+                .replace("PASSWORD", password)
+        }
     };
     let file = folder.join("scenario.xml");
     fs::write(&file, text).unwrap();

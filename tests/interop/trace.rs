@@ -149,9 +149,13 @@ const PLANTED_BODY: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 1
     a=ice-pwd:plantedicepasswordplanted\r\na=key-mgmt:mikey plantedmikey\r\n\
     a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:plantedcryptokeyplantedcryptokeyplantedx|2^20|1:4\r\n";
 
+/// Of a listener: a password, and the hash of one.
+const PLANTED_USERS: &str =
+    r#"["planted:plantedlistenerpassword", "other:{MD5}0123456789ABCDEF0123456789abcdef"]"#;
+
 #[test]
 fn no_secret_of_a_whole_call_is_in_any_output() {
-    let server = Server::start(&[("log.level", "trace")]);
+    let server = Server::start(&[("log.level", "trace"), ("sip.tcp.users", PLANTED_USERS)]);
     let meeting = server.meeting_create();
     let folder = server.scratch("phone");
     let Some(mut phone) = Baresip::start(&folder, Phone::new("phone", 440.0, Codec::Opus)) else {
@@ -199,6 +203,9 @@ fn no_secret_of_a_whole_call_is_in_any_output() {
         "plantedicepassword",
         "plantedmikey",
         "plantedcryptokey",
+        "plantedlistenerpassword",
+        "0123456789ABCDEF",
+        "0123456789abcdef",
     ]
     .map(str::to_owned)
     .into();

@@ -28,6 +28,8 @@ pub(crate) struct Phone {
     pub(crate) codec: Codec,
     /// `tls`, `tcp` or `udp`.
     pub(crate) transport: &'static str,
+    /// User and password for those who ask.
+    pub(crate) account: Option<(&'static str, &'static str)>,
     /// `srtp-mand`, `srtp` (offers both), `srtp-mandf`, `dtls_srtp`, or empty for plain RTP.
     pub(crate) encryption: &'static str,
     /// Whether it offers ICE.
@@ -44,6 +46,7 @@ impl Phone {
             tone,
             codec,
             transport: "tls",
+            account: None,
             encryption: "srtp-mand",
             ice: false,
             answers: false,
@@ -97,11 +100,14 @@ impl Baresip {
             format!(";mediaenc={}", phone.encryption)
         };
         let nat = if phone.ice { ";medianat=ice" } else { "" };
+        let account = phone.account.map_or_else(String::new, |(user, password)| {
+            format!(";auth_user={user};auth_pass={password}")
+        });
         let answer = if phone.answers { "auto" } else { "manual" };
         fs::write(
             folder.join("accounts"),
             format!(
-                "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={codec};answermode={answer}{encryption}{nat}\n",
+                "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={codec};answermode={answer}{encryption}{nat}{account}\n",
                 phone.name, phone.transport
             ),
         )

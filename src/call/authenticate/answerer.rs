@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::sip::digest::{Challenge, Credentials, DigestError};
 use wire::sip::{Message, Name};
 
-use super::response::{Password, response};
+use super::response::{Ha1, Password, response};
 
 /// Who we are to others.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,11 +71,30 @@ impl Answerer {
         }
     }
 
-    /// Takes the challenges of a 401 or 407: of each realm the first that we can answer (RFC 8760 §2.4).
+    /// Takes the challenges of a 401 or 407: of each realm the first that we can answer (RFC 8760 §2.4). Once a realm's
+    /// challenge was answered, another one of it is taken only where the nonce is said to be stale.
     ///
     /// # Errors
     /// [`Unanswerable`]; the request need not be sent again.
     pub fn take(&mut self, response: &Message) -> Result<(), Unanswerable> {
+        self.take_unless(response, |kept, new| !new.stale || kept.nonce == new.nonce)
+    }
+
+    /// The same for a request that was not asked for credentials before, but had some from an earlier challenge: they
+    /// may just be too old, whether that is said or not.
+    ///
+    /// # Errors
+    /// As [`Answerer::take`].
+    pub fn take_first(&mut self, response: &Message) -> Result<(), Unanswerable> {
+        self.take_unless(response, |kept, new| kept.nonce == new.nonce)
+    }
+
+    /// `refuses` is asked about an answered challenge and a new one of its realm.
+    fn take_unless(
+        &mut self,
+        response: &Message,
+        refuses: impl Fn(&Challenge, &Challenge) -> bool,
+    ) -> Result<(), Unanswerable> {
         let mut usable = false;
         let mut why = Unanswerable::NoChallenge;
         for asker in [Asker::Server, Asker::Proxy] {
@@ -85,7 +104,7 @@ impl Answerer {
                     Ok(challenge) if realms.contains(&challenge.realm) => {}
                     Ok(challenge) => {
                         realms.push(challenge.realm.clone());
-                        self.keep(asker, challenge)?;
+                        self.keep(asker, challenge, &refuses)?;
                         usable = true;
                     }
                     Err(error) => why = Unanswerable::Unusable(error),
@@ -95,10 +114,19 @@ impl Answerer {
         if usable { Ok(()) } else { Err(why) }
     }
 
-    fn keep(&mut self, asker: Asker, challenge: Challenge) -> Result<(), Unanswerable> {
+    fn keep(
+        &mut self,
+        asker: Asker,
+        challenge: Challenge,
+        refuses: impl Fn(&Challenge, &Challenge) -> bool,
+    ) -> Result<(), Unanswerable> {
         let key = (asker, challenge.realm.clone());
-        // Asked again although we answered, and not because the nonce was old: another answer we do not have.
-        if self.kept.get(&key).is_some_and(|(_, uses)| *uses > 0) && !challenge.stale {
+        // Asked again although we answered: another answer we do not have.
+        if self
+            .kept
+            .get(&key)
+            .is_some_and(|(kept, uses)| *uses > 0 && refuses(kept, &challenge))
+        {
             return Err(Unanswerable::Refused);
         }
         self.kept.insert(key, (challenge, 0));
@@ -126,7 +154,10 @@ impl Answerer {
                 opaque: challenge.opaque.clone(),
                 auth: challenge.qop.then(|| (cnonce.to_owned(), *uses)),
             };
-            credentials.response = response(&credentials, &self.account.password, &method);
+            let account = &self.account;
+            let (algorithm, realm) = (challenge.algorithm, &challenge.realm);
+            let who = Ha1::new(algorithm, &account.user, realm, &account.password);
+            credentials.response = response(&credentials, &who, &method);
             request.headers.push(asker.answer(), &credentials);
         }
     }

@@ -1,7 +1,7 @@
 //! The server's side: who is asked, and who is believed.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use subtle::ConstantTimeEq;
@@ -9,16 +9,27 @@ use wire::sip::digest::{Algorithm, Challenge, Credentials, DigestError};
 use wire::sip::{Message, Method, Name, Uri};
 
 use super::nonce::{Nonces, Standing};
-use super::response::{Password, response};
+use super::response::{Ha1, Password, Secret, response};
 
-/// Who may call, and their passwords.
-pub type Users = BTreeMap<String, Password>;
+/// Who may call, and what is known of their passwords.
+pub type Users = BTreeMap<String, Secret>;
+
+/// The algorithms to ask these users for, the one that is preferred first (RFC 8760 §2.4): those that every one of
+/// them can be checked by, since a challenge does not know whom it will reach.
+#[must_use]
+pub fn algorithms(users: &Users) -> Vec<Algorithm> {
+    [Algorithm::Sha256, Algorithm::Md5]
+        .into_iter()
+        .filter(|algorithm| users.values().all(|secret| secret.has(*algorithm)))
+        .collect()
+}
 
 /// Asks callers of one realm who they are. A challenge leaves nothing behind here; a nonce is remembered, until
 /// it ends, once somebody used it who knows a password.
 pub struct Challenger {
     realm: String,
     users: Users,
+    algorithms: Vec<Algorithm>,
     nonces: Nonces,
 }
 
@@ -34,7 +45,7 @@ pub enum Denial {
     /// No such user, or another password.
     #[error("wrong credentials")]
     Wrong,
-    /// The digest was computed for another Request-URI.
+    /// The digest was computed for a URI of somebody else's.
     #[error("the digest is for another URI")]
     OtherUri,
     /// The credentials cannot be read, or are of a kind that is refused.
@@ -51,16 +62,35 @@ impl Denial {
             Self::OtherUri | Self::Unusable(_) => 400,
         }
     }
+
+    /// The word used in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Wrong => "wrong",
+            Self::OtherUri => "other_uri",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 impl Challenger {
-    /// `realm` is shown to people; `random` gives the key that seals nonces.
+    /// `realm` is shown to people; a nonce may be used for `lifetime`; `random` gives the key that seals nonces.
     #[must_use]
-    pub fn new(now: Instant, realm: &str, users: Users, random: &mut StdRng) -> Self {
+    pub fn new(
+        now: Instant,
+        realm: &str,
+        users: Users,
+        lifetime: Duration,
+        random: &mut StdRng,
+    ) -> Self {
         Self {
             realm: realm.to_owned(),
+            algorithms: algorithms(&users),
             users,
-            nonces: Nonces::new(now, random),
+            nonces: Nonces::new(now, lifetime, random),
         }
     }
 
@@ -68,28 +98,34 @@ impl Challenger {
     #[must_use]
     pub fn challenges(&self, now: Instant, denial: Denial, random: &mut StdRng) -> Vec<Challenge> {
         let nonce = self.nonces.make(now, random);
-        [Algorithm::Sha256, Algorithm::Md5]
-            .into_iter()
+        self.algorithms
+            .iter()
             .map(|algorithm| Challenge {
                 realm: self.realm.clone(),
                 nonce: nonce.clone(),
                 opaque: None,
-                algorithm,
+                algorithm: *algorithm,
                 stale: denial == Denial::Stale,
                 qop: true,
             })
             .collect()
     }
 
-    /// The user that a request comes from.
+    /// The user that a request comes from. The digest may be for another URI than the Request-URI, which a proxy may
+    /// have changed, but only for one that we serve (RFC 3261 §22.4).
     ///
     /// # Errors
     /// [`Denial`]; then nothing is remembered of it.
-    pub fn check(&mut self, now: Instant, request: &Message) -> Result<&str, Denial> {
+    pub fn check(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        serves: impl Fn(&Uri) -> bool,
+    ) -> Result<&str, Denial> {
         let credentials = self.credentials(request)?;
         let method = request.method().ok_or(Denial::Missing)?;
         let uri = request.request_uri().unwrap_or_default();
-        if !same_uri(&credentials.uri, uri) {
+        if credentials.uri != uri && !Uri::parse(&credentials.uri).is_ok_and(|uri| serves(&uri)) {
             return Err(Denial::OtherUri);
         }
         // Without a count a digest could be used again: RFC 2069's kind is not taken.
@@ -131,19 +167,17 @@ impl Challenger {
     /// Whether the digest is that of the user's password. Of a user that nobody knows one is computed as well, so
     /// that the time taken does not tell names.
     fn knows(&self, credentials: &Credentials, method: &Method) -> bool {
-        let nobody = Password::new("");
-        let password = self.users.get(&credentials.username);
-        let expected = response(credentials, password.unwrap_or(&nobody), method);
+        let (user, algorithm) = (&credentials.username, credentials.algorithm);
+        let known = self
+            .users
+            .get(user)
+            .filter(|_| self.algorithms.contains(&algorithm))
+            .and_then(|secret| secret.ha1(algorithm, user, &self.realm));
+        let is_known = known.is_some();
+        let who = known
+            .unwrap_or_else(|| Ha1::new(algorithm, user, &self.realm, &Password::new("nobody")));
+        let expected = response(credentials, &who, method);
         let same = expected.as_bytes().ct_eq(credentials.response.as_bytes());
-        bool::from(same) && password.is_some()
+        bool::from(same) && is_known
     }
-}
-
-/// Whether a digest's URI is the Request-URI: proxies may have rewritten how it is spelt.
-fn same_uri(digest: &str, request: &str) -> bool {
-    digest == request
-        || matches!(
-            (Uri::parse(digest), Uri::parse(request)),
-            (Ok(a), Ok(b)) if a.is_equivalent(&b)
-        )
 }

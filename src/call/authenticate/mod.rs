@@ -9,8 +9,8 @@ mod nonce;
 mod response;
 
 pub use answerer::{Account, Answerer, Unanswerable};
-pub use challenger::{Challenger, Denial, Users};
-pub use response::Password;
+pub use challenger::{Challenger, Denial, Users, algorithms};
+pub use response::{Ha1, Password, Secret};
 
 #[cfg(test)]
 mod tests;

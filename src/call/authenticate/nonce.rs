@@ -1,6 +1,6 @@
 //! Nonces that need no memory until somebody has proved to know a password: the time and its seal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -15,8 +15,11 @@ use subtle::ConstantTimeEq;
 pub(super) struct Nonces {
     key: [u8; 32],
     epoch: Instant,
-    /// The highest count used, and when the nonce ends, of each that was used rightly.
-    used: BTreeMap<String, (u32, Instant)>,
+    lifetime: Duration,
+    /// The highest count used of each that was used rightly.
+    used: BTreeMap<String, u32>,
+    /// When those end, the first to do so first.
+    ends: BTreeSet<(Instant, String)>,
 }
 
 /// What is known of a nonce that came back.
@@ -29,11 +32,13 @@ pub(super) enum Standing {
 }
 
 impl Nonces {
-    pub(super) fn new(now: Instant, random: &mut StdRng) -> Self {
+    pub(super) fn new(now: Instant, lifetime: Duration, random: &mut StdRng) -> Self {
         Self {
             key: random.random(),
             epoch: now,
+            lifetime,
             used: BTreeMap::new(),
+            ends: BTreeSet::new(),
         }
     }
 
@@ -54,8 +59,8 @@ impl Nonces {
     pub(super) fn standing(&self, now: Instant, nonce: &str, count: u32) -> Standing {
         let fresh = self
             .made_at(nonce)
-            .is_some_and(|at| now.saturating_duration_since(at) < LIFETIME);
-        let used = self.used.get(nonce).is_some_and(|(last, _)| count <= *last);
+            .is_some_and(|at| now.saturating_duration_since(at) < self.lifetime);
+        let used = self.used.get(nonce).is_some_and(|last| count <= *last);
         if fresh && !used {
             Standing::Good
         } else {
@@ -65,9 +70,14 @@ impl Nonces {
 
     /// Notes that a nonce in good standing was used with this count by somebody who knows a password.
     pub(super) fn note(&mut self, now: Instant, nonce: &str, count: u32) {
-        self.used.retain(|_, (_, end)| *end > now);
-        let end = self.made_at(nonce).unwrap_or(now) + LIFETIME;
-        self.used.insert(nonce.to_owned(), (count, end));
+        while self.ends.first().is_some_and(|(end, _)| *end <= now)
+            && let Some((_, ended)) = self.ends.pop_first()
+        {
+            self.used.remove(&ended);
+        }
+        let end = self.made_at(nonce).unwrap_or(now) + self.lifetime;
+        self.ends.insert((end, nonce.to_owned()));
+        self.used.insert(nonce.to_owned(), count);
     }
 
     /// How many are remembered.
@@ -98,6 +108,3 @@ impl Nonces {
         seal
     }
 }
-
-/// How long a nonce may be used. An answer takes as long as a person needs for a password.
-pub(super) const LIFETIME: Duration = Duration::from_secs(300);

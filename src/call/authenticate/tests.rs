@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use wire::sip::digest::{Algorithm, Credentials, DigestError};
-use wire::sip::{Message, Method, Name};
+use wire::sip::{Message, Method, Name, Uri};
 
 use super::response::response;
-use super::{Account, Answerer, Challenger, Denial, Password, Unanswerable, Users};
+use super::{
+    Account, Answerer, Challenger, Denial, Ha1, Password, Secret, Unanswerable, Users, algorithms,
+};
 
 /// Credentials of the examples, whose URI is not SIP's.
 fn example(text: &str) -> Credentials {
@@ -16,11 +18,13 @@ fn example(text: &str) -> Credentials {
 }
 
 fn computed(credentials: &Credentials, password: &str, method: &str) -> String {
-    response(
-        credentials,
+    let who = Ha1::new(
+        credentials.algorithm,
+        &credentials.username,
+        &credentials.realm,
         &Password::new(password),
-        &Method::from_token(method),
-    )
+    );
+    response(credentials, &who, &Method::from_token(method))
 }
 
 #[test]
@@ -106,6 +110,13 @@ fn a_sip_digest_of_each_algorithm_as_other_programs_compute_it() {
     }
 }
 
+fn ann() -> Users {
+    let secret = Secret::Password(Password::new("secret"));
+    Users::from([("ann".to_owned(), secret)])
+}
+
+const LIFETIME: Duration = Duration::from_secs(300);
+
 struct World {
     now: Instant,
     random: StdRng,
@@ -120,9 +131,8 @@ impl World {
     fn new() -> Self {
         let now = Instant::now();
         let mut random = StdRng::from_seed([1; 32]);
-        let users = Users::from([("ann".to_owned(), Password::new("secret"))]);
         Self {
-            challenger: Challenger::new(now, "example.com", users, &mut random),
+            challenger: Challenger::new(now, "example.com", ann(), LIFETIME, &mut random),
             now,
             random,
         }
@@ -134,7 +144,8 @@ impl World {
 
     /// What the server says to a request: its user, or the 401 or 400.
     fn ask(&mut self, request: &Message) -> Result<String, Box<(Denial, Message)>> {
-        match self.challenger.check(self.now, request) {
+        let serves = |uri: &Uri| uri.host.to_string().eq_ignore_ascii_case("example.com");
+        match self.challenger.check(self.now, request, serves) {
             Ok(user) => Ok(user.to_owned()),
             Err(denial) => {
                 let mut response = Message::response_to(request, denial.status(), "Unauthorized");
@@ -246,9 +257,13 @@ fn an_old_nonce_is_stale_and_forgotten() {
 fn a_nonce_of_somebody_else_is_stale_only_for_who_knows_the_password() {
     let mut elsewhere = World::new();
     elsewhere.random = StdRng::from_seed([9; 32]);
-    let users = Users::from([("ann".to_owned(), Password::new("secret"))]);
-    elsewhere.challenger =
-        Challenger::new(elsewhere.now, "example.com", users, &mut elsewhere.random);
+    elsewhere.challenger = Challenger::new(
+        elsewhere.now,
+        "example.com",
+        ann(),
+        LIFETIME,
+        &mut elsewhere.random,
+    );
     let mut world = World::new();
     let (_, right) = elsewhere.answered("secret");
     assert_eq!(world.ask(&right).unwrap_err().0, Denial::Stale);
@@ -257,20 +272,59 @@ fn a_nonce_of_somebody_else_is_stale_only_for_who_knows_the_password() {
 }
 
 #[test]
-fn a_digest_for_another_method_or_uri_is_not_believed() {
+fn a_digest_for_another_method_or_for_a_uri_of_others_is_not_believed() {
     let mut world = World::new();
     let (_, request) = world.answered("secret");
     let bytes = String::from_utf8(request.to_bytes()).unwrap();
-    let other = bytes.replace("INVITE sip:u@", "INVITE sip:v@");
-    let denial = world.ask(&Message::parse(other.as_bytes()).unwrap());
-    assert_eq!(denial.unwrap_err().0, Denial::OtherUri);
+    for foreign in ["sip:u@example.net", "/index.html"] {
+        let other = bytes.replace("uri=\"sip:u@example.com\"", &format!("uri=\"{foreign}\""));
+        let denial = world.ask(&Message::parse(other.as_bytes()).unwrap());
+        assert_eq!(denial.unwrap_err().0, Denial::OtherUri);
+    }
     let other = bytes.replace("INVITE", "OPTIONS");
     let denial = world.ask(&Message::parse(other.as_bytes()).unwrap());
     assert_eq!(denial.unwrap_err().0, Denial::Wrong);
-    let same = bytes.replace("INVITE sip:u@example.com", "INVITE sip:%75@EXAMPLE.com");
+    // RFC 3261 §22.4: a proxy may have changed the Request-URI on its way.
+    let same = bytes.replace("INVITE sip:u@example.com", "INVITE sip:v@192.0.2.9:5070");
     world
         .ask(&Message::parse(same.as_bytes()).unwrap())
         .unwrap();
+}
+
+/// The hashes are those of `printf 'ann:example.com:secret' | md5sum` and `… | sha256sum`.
+#[test]
+fn a_server_that_keeps_hashes_asks_only_for_what_it_can_check() {
+    let md5 = Ha1::read(Algorithm::Md5, "0fe3d9a8be1e06fe15178179f556ac52").unwrap();
+    let sha256 = Ha1::read(
+        Algorithm::Sha256,
+        "f4d196fa28debae30332a1cb10237605f918d94a611860030604e4f3de40b2e3",
+    )
+    .unwrap();
+    for (hashes, asked) in [
+        (vec![(Algorithm::Md5, md5.clone())], vec![Algorithm::Md5]),
+        (
+            vec![(Algorithm::Md5, md5), (Algorithm::Sha256, sha256)],
+            vec![Algorithm::Sha256, Algorithm::Md5],
+        ),
+    ] {
+        let mut world = World::new();
+        let mut users = Users::from([(
+            "ann".to_owned(),
+            Secret::Hashed(hashes.into_iter().collect()),
+        )]);
+        users.insert("ben".to_owned(), Secret::Password(Password::new("other")));
+        assert_eq!(algorithms(&users), asked);
+        world.challenger =
+            Challenger::new(world.now, "example.com", users, LIFETIME, &mut world.random);
+        let (_, request) = world.answered("secret");
+        let value = request.headers.get(Name::Authorization).unwrap();
+        assert_eq!(Credentials::parse(value).unwrap().algorithm, asked[0]);
+        assert_eq!(world.ask(&request).unwrap(), "ann");
+        let (_, request) = world.answered("guess");
+        assert_eq!(world.ask(&request).unwrap_err().0, Denial::Wrong);
+    }
+    assert_eq!(Ha1::read(Algorithm::Md5, "00"), None);
+    assert_eq!(Ha1::read(Algorithm::Sha256, &"g".repeat(64)), None);
 }
 
 #[test]
@@ -349,4 +403,8 @@ fn a_client_says_why_it_cannot_answer() {
 #[test]
 fn no_password_is_shown() {
     assert!(!format!("{:?}", answerer("hunter2")).contains("hunter2"));
+    let hash = "0123456789abcdef0123456789abcdef";
+    let ha1 = Ha1::read(Algorithm::Md5, hash).unwrap();
+    let secret = Secret::Hashed([(Algorithm::Md5, ha1)].into());
+    assert!(!format!("{secret:?}").contains(hash));
 }

@@ -157,6 +157,15 @@ impl Dialog {
         self.build(method, self.local_cseq)
     }
 
+    /// Gives a request within the dialog the next number: it is sent again, changed (RFC 3261 §22.2).
+    pub fn renumber(&mut self, request: &mut Message) {
+        if let Some(method) = request.method().cloned() {
+            self.local_cseq = self.local_cseq.wrapping_add(1).max(1) & 0x7fff_ffff;
+            let cseq = format!("{} {method}", self.local_cseq);
+            request.headers.replace(Name::CSeq, cseq);
+        }
+    }
+
     /// The ACK of a 2xx to an INVITE of ours with that sequence number (RFC 3261 §13.2.2.4).
     #[must_use]
     pub fn ack(&self, invite_cseq: u32) -> Message {

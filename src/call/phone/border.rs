@@ -1,11 +1,13 @@
 //! What goes into [`super::Phones`] and comes out of it.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use wire::plan::{LegId, MediaCommand, MediaEvent};
 use wire::sip::{Host, Message, SipError};
 
+use crate::authenticate::Users;
 use crate::dialog::session_timer::Policy;
 use crate::ending::Ending;
 use crate::negotiate::phone::{Rules, SrtpPolicy};
@@ -27,6 +29,12 @@ pub struct Config {
     pub rules: Rules,
     /// Whether media is protected, per listener.
     pub srtp: SrtpPolicies,
+    /// Who may call over a listener, where not everybody may: they are asked for a digest (RFC 3261 §22).
+    pub users: BTreeMap<Transport, Users>,
+    /// What the digests are for, shown to people.
+    pub realm: String,
+    /// How long a digest's nonce may be used.
+    pub nonce_lifetime: Duration,
     /// How long sessions live without a refresh (RFC 4028).
     pub session: Policy,
     /// Calls held at once; more are refused with 503.
@@ -46,6 +54,9 @@ impl Default for Config {
             server_name: "campanile".to_owned(),
             rules: Rules::default(),
             srtp: SrtpPolicies::default(),
+            users: BTreeMap::new(),
+            realm: "campanile".to_owned(),
+            nonce_lifetime: Duration::from_secs(300),
             session: Policy::default(),
             max_calls: 1000,
             patience: Duration::from_secs(30),

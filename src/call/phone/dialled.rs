@@ -58,7 +58,8 @@ fn user_of(uri: &Uri) -> Option<String> {
     (!user.is_empty()).then(|| user.to_owned())
 }
 
-fn is_ours(config: &Config, flow: Flow, host: &Host) -> bool {
+/// Whether a host is this node.
+pub(super) fn is_ours(config: &Config, flow: Flow, host: &Host) -> bool {
     // Nobody but this machine can mean this machine by that name.
     let local = matches!(host, Host::Name(name) if name.eq_ignore_ascii_case("localhost"));
     if local && flow.peer.ip().to_canonical().is_loopback() {

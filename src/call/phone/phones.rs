@@ -4,6 +4,7 @@
 //! sent one, is answered or given up. Calls refused at once never get there.
 
 mod arrive;
+mod authenticate;
 mod depart;
 mod early;
 
@@ -15,14 +16,18 @@ use rand::rngs::StdRng;
 use wire::plan::{LegId, LegPlan, MediaEvent};
 use wire::sip::{Message, Method, Name, SipError};
 
+use self::authenticate::begins_dialog;
 use super::border::{Config, Input, Output};
 use super::digits::{Digits, Told};
 use super::line::{Around, Line, Turn};
 use super::replies::Manners;
+use crate::authenticate::Challenger;
 use crate::dialog::DialogId;
 use crate::ending::{Cause, Ending};
 use crate::note::{Note, TransactionId};
-use crate::transaction::{self, ClientId, Flow, FlowId, Schedule, ServerId, Transactions};
+use crate::transaction::{
+    self, ClientId, Flow, FlowId, Schedule, ServerId, Transactions, Transport,
+};
 
 /// Server transactions held at once, as a multiple of the calls held at once.
 const TRANSACTIONS_PER_CALL: usize = 20;
@@ -31,6 +36,8 @@ const TRANSACTIONS_PER_CALL: usize = 20;
 pub struct Phones {
     config: Config,
     manners: Manners,
+    /// Of the listeners that have users, made when somebody first comes.
+    challengers: BTreeMap<Transport, Challenger>,
     transactions: Transactions,
     calls: BTreeMap<TransactionId, Call>,
     by_dialog: BTreeMap<DialogId, TransactionId>,
@@ -113,6 +120,7 @@ impl Phones {
             server_name: config.server_name.clone(),
             contact: config.contact,
             domain: config.domains.first().cloned(),
+            answerer: None,
             random: StdRng::from_seed(seed),
         };
         Self {
@@ -125,6 +133,7 @@ impl Phones {
             legs: config.legs.0,
             config,
             manners,
+            challengers: BTreeMap::new(),
             calls: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             by_leg: BTreeMap::new(),
@@ -367,9 +376,16 @@ impl Phones {
             self.in_dialog(now, id, flow, call, &message);
             return Some(call);
         }
+        if merged {
+            self.refuse_plainly(now, id, &message, 482);
+            return None;
+        }
+        let mut user = None;
+        if begins_dialog(message.method()) {
+            user = self.authenticate(now, id, flow, &message).ok()?;
+        }
         match message.method() {
-            _ if merged => self.refuse_plainly(now, id, &message, 482),
-            Some(Method::Invite) => return Some(self.invite(now, id, flow, message)),
+            Some(Method::Invite) => return Some(self.invite(now, id, flow, message, user)),
             Some(Method::Options) => self.options(now, id, flow, &message),
             // These exist only inside a dialog or beside an INVITE.
             Some(Method::Bye | Method::Prack | Method::Update | Method::Info) => {

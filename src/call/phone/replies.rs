@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wire::sip::{Host, Message, Name, NameAddr, Scheme, Uri, Via};
 
+use crate::authenticate::Answerer;
 use crate::dialog::reliable::RELIABLE;
 use crate::dialog::session_timer::TIMER;
 use crate::ending::Ending;
@@ -28,6 +29,8 @@ pub(super) struct Manners {
     pub(super) server_name: String,
     pub(super) contact: Option<IpAddr>,
     pub(super) domain: Option<Host>,
+    /// Who we are to those who ask.
+    pub(super) answerer: Option<Answerer>,
     pub(super) random: StdRng,
 }
 
@@ -39,6 +42,17 @@ impl Manners {
             .filter_map(|_| DIGITS.get(self.random.random_range(0..DIGITS.len())))
             .map(|&byte| char::from(byte))
             .collect()
+    }
+
+    /// Puts credentials into a request of ours, for those who have asked for them.
+    pub(super) fn authorize(&mut self, request: &mut Message) {
+        if self.answerer.is_none() {
+            return;
+        }
+        let cnonce = self.fresh();
+        if let Some(answerer) = &mut self.answerer {
+            answerer.answer(request, &cnonce);
+        }
     }
 
     /// A response; every final one has our tag in To (RFC 3261 §8.2.6.2).
@@ -132,6 +146,7 @@ pub(super) fn phrase(status: u16) -> &'static str {
         183 => "Session Progress",
         200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",

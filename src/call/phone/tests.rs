@@ -6,6 +6,7 @@ use wire::sip::{Message, Name};
 
 use super::simulate::{Side, config, flow_of};
 use super::{Config, Dialled, Input, Output, Phones};
+use crate::authenticate::{Password, Secret};
 use crate::note::Note;
 use crate::transaction::{Flow, FlowId, Transport};
 
@@ -201,6 +202,52 @@ fn a_method_that_nobody_knows_gets_501() {
     let mut bench = Bench::udp();
     let status = bench.say(&request("NEWMETHOD", "sip:meet.example.com", "", ""));
     assert_eq!(status, Some(501));
+}
+
+#[test]
+fn only_who_would_begin_a_dialog_is_asked_for_credentials() {
+    let secret = Secret::Password(Password::new("zanzibar"));
+    let mut config = config();
+    let users = [("ann".to_owned(), secret)].into();
+    config.users.insert(Transport::Udp, users);
+    for (method, status) in [
+        ("INVITE", Some(401)),
+        ("SUBSCRIBE", Some(401)),
+        ("REFER", Some(401)),
+        ("OPTIONS", Some(200)),
+        ("REGISTER", Some(405)),
+        ("BYE", Some(481)),
+        ("CANCEL", Some(481)),
+        ("ACK", None),
+    ] {
+        let mut bench = Bench::new(Transport::Udp, config.clone());
+        let said = bench.say(&request(method, "sip:meet.example.com", "", ""));
+        assert_eq!(said, status, "{method}");
+    }
+    // Another listener has no users: everybody may call.
+    let mut bench = Bench::new(Transport::Tcp, config);
+    assert_eq!(bench.say(&invite("sip:meet.example.com", "")), Some(100));
+}
+
+#[test]
+fn credentials_with_auth_int_or_for_others_are_refused_with_400() {
+    let secret = Secret::Password(Password::new("zanzibar"));
+    let mut config = config();
+    let users = [("ann".to_owned(), secret)].into();
+    config.users.insert(Transport::Udp, users);
+    for (uri, qop) in [
+        ("sip:meet.example.com", "auth-int"),
+        ("sip:elsewhere.example.net", "auth"),
+    ] {
+        let mut bench = Bench::new(Transport::Udp, config.clone());
+        let credentials = format!(
+            "Authorization: Digest username=\"ann\", realm=\"campanile\", nonce=\"n\", uri=\"{uri}\", \
+             qop={qop}, nc=00000001, cnonce=\"c\", response=\"{}\"\r\n",
+            "0".repeat(32)
+        );
+        let said = bench.say(&invite("sip:meet.example.com", &credentials));
+        assert_eq!(said, Some(400), "{uri} {qop}");
+    }
 }
 
 #[test]

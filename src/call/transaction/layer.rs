@@ -84,6 +84,8 @@ pub enum Output {
         flow: Flow,
         /// The response.
         message: Message,
+        /// The request, where the response asks for credentials: it may be sent again with them (RFC 3261 §22.2).
+        challenged: Option<Box<Message>>,
     },
     /// A response that no transaction waits for.
     Stray {
@@ -199,6 +201,14 @@ impl Transactions {
         self.servers
             .get(&id)
             .is_some_and(|transaction| !transaction.machine.is_final())
+    }
+
+    /// A request that we sent, as long as its transaction exists.
+    #[must_use]
+    pub fn request_of(&self, id: ClientId) -> Option<&Message> {
+        self.clients
+            .get(&id)
+            .map(|transaction| &transaction.request)
     }
 
     /// Sends a message outside any transaction: the ACK of a 2xx, an answer to what could not be read.

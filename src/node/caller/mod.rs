@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use call::authenticate::Account;
 use call::ending::{Cause, Ending};
 use call::exchange::{Flow, FlowId, Transport};
 use call::negotiate::phone::{Keying, Rules, SrtpPolicy};
@@ -42,6 +43,8 @@ pub struct Options {
     pub uri: String,
     /// How to reach them.
     pub transport: Transport,
+    /// Who we are to those who ask for credentials.
+    pub account: Option<Account>,
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
     /// Where keys come from.
@@ -482,6 +485,7 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
         user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
         rules,
         srtp: options.srtp,
+        account: options.account.clone(),
         session: Default::default(),
         leg: LEG,
         patience: Duration::from_secs(60),

@@ -50,6 +50,13 @@ impl Message {
         self.headers.copy(Name::RecordRoute, &request.headers);
     }
 
+    /// Copies every Authorization and Proxy-Authorization of the INVITE, as the ACK of its 2xx must (§22.1).
+    pub fn copy_credentials(&mut self, invite: &Self) {
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            self.headers.copy(name, &invite.headers);
+        }
+    }
+
     /// Adds a tag to To unless it has one (§8.2.6.2).
     ///
     /// # Errors

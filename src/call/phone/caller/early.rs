@@ -116,7 +116,8 @@ impl Caller {
         Some(line)
     }
 
-    /// Calls again as the same call, with the session interval that was demanded (RFC 4028 §7.3).
+    /// Calls again as the same call, with the session interval (RFC 4028 §7.3) or the credentials (RFC 3261 §22.2)
+    /// that were demanded.
     pub(super) fn invite_again(&mut self, now: Instant) {
         let Some((_, invite)) = &mut self.invite else {
             return;
@@ -128,6 +129,7 @@ impl Caller {
             .headers
             .set_top_via(&self.manners.via(self.dial.flow));
         self.timer.ask(invite);
+        self.manners.authorize(invite);
         let again = invite.clone();
         let id = self
             .transactions

@@ -3,6 +3,7 @@
 //! An INVITE may reach several devices. Each that answers provisionally makes an early dialog (`early`); the first
 //! that answers finally has the call, and every other one that does is acknowledged and hung up on.
 
+mod challenged;
 mod early;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,6 +18,7 @@ use wire::sip::{Message, Method, Name, NameAddr, Scheme, SipError, Uri};
 
 use super::line::{Around, By, Line, Turn};
 use super::replies::{Manners, SDP};
+use crate::authenticate::{Account, Answerer};
 use crate::dialog::session_timer::{Policy, SessionTimer};
 use crate::dialog::{Dialog, DialogId};
 use crate::ending::{Cause, Ending};
@@ -41,6 +43,8 @@ pub struct Dial {
     pub rules: Rules,
     /// Whether to offer SRTP.
     pub srtp: SrtpPolicy,
+    /// Who we are to those who ask for credentials; `None`: their 401 or 407 ends the call.
+    pub account: Option<Account>,
     /// How long the session lives without a refresh (RFC 4028).
     pub session: Policy,
     /// The number of our leg.
@@ -141,6 +145,10 @@ pub struct Caller {
     local: Option<LocalMedia>,
     invite: Option<(ClientId, Message)>,
     timer: SessionTimer,
+    /// How often the INVITE was sent again with credentials.
+    answers: u8,
+    /// Requests within the dialog that were sent again with credentials.
+    asked: BTreeSet<ClientId>,
     /// Devices that answered provisionally, by tag.
     early: BTreeMap<String, early::Branch>,
     line: Option<Line>,
@@ -163,6 +171,7 @@ impl Caller {
             server_name: dial.user_agent.clone(),
             contact: dial.contact,
             domain: None,
+            answerer: dial.account.clone().map(Answerer::new),
             random: StdRng::from_seed(seed),
         };
         let call = TransactionId::new(&mut manners.random);
@@ -187,6 +196,8 @@ impl Caller {
             local: None,
             invite: None,
             timer,
+            answers: 0,
+            asked: BTreeSet::new(),
             early: BTreeMap::new(),
             line: None,
             ack: None,
@@ -347,6 +358,7 @@ impl Caller {
                     sip_call_id: call_id,
                     from_user: user(&self.dial.from),
                     to_user: user(&self.dial.target),
+                    auth_user: None,
                     transport: flow.transport,
                     peer: flow.peer,
                 },
@@ -409,8 +421,17 @@ impl Caller {
                     id, flow, message, ..
                 } => self.request(now, id, flow, &message),
                 transaction::Output::Ack { message, .. } => self.acknowledged(now, &message),
-                transaction::Output::Response { id, message, .. } => {
-                    self.response(now, id, &message);
+                transaction::Output::Response {
+                    id,
+                    message,
+                    challenged,
+                    ..
+                } => {
+                    let answered = challenged
+                        .is_some_and(|request| self.answers_within(now, id, &message, *request));
+                    if !answered {
+                        self.response(now, id, &message);
+                    }
                 }
                 transaction::Output::Failed { id, why } => self.failed(now, id, why),
                 transaction::Output::Absorbed { .. }
@@ -495,6 +516,9 @@ impl Caller {
 
     fn response(&mut self, now: Instant, id: ClientId, response: &Message) {
         let status = response.status().unwrap_or(0);
+        if status >= 200 {
+            self.asked.remove(&id);
+        }
         let of_invite = self.invite.as_ref().is_some_and(|(own, _)| *own == id);
         if !of_invite {
             if let Some(line) = self.line.as_mut().filter(|line| line.has_sent(id)) {
@@ -519,6 +543,9 @@ impl Caller {
                 && self.timer.too_small(response) =>
             {
                 self.invite_again(now);
+            }
+            401 | 407 if matches!(self.state, State::Calling { .. }) => {
+                self.challenged(now, status, response);
             }
             _ => {
                 let reason = response.reason().unwrap_or_default().into_owned();
@@ -613,6 +640,7 @@ impl Caller {
         let mut bye = dialog.request(Method::Bye);
         bye.headers
             .push_front(Name::Via, self.manners.via(self.dial.flow));
+        self.manners.authorize(&mut bye);
         let id = self
             .transactions
             .request(now, self.dial.flow, bye, Some(self.call));
@@ -623,6 +651,9 @@ impl Caller {
         let mut ack = dialog.ack(number);
         ack.headers
             .push_front(Name::Via, self.manners.via(self.dial.flow));
+        if let Some((_, invite)) = &self.invite {
+            ack.copy_credentials(invite);
+        }
         self.transactions
             .send(self.dial.flow, &ack, Some(self.call));
         ack

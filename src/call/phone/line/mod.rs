@@ -362,6 +362,7 @@ impl Line {
         request
             .headers
             .push(Name::UserAgent, &around.manners.server_name);
+        around.manners.authorize(&mut request);
         request
     }
 

@@ -76,6 +76,23 @@ impl Line {
         });
     }
 
+    /// Sends a request again that was changed since, and takes it for the one that it was before.
+    pub(in crate::phone) fn send_again(
+        &mut self,
+        around: &mut Around<'_>,
+        before: ClientId,
+        request: Message,
+    ) -> ClientId {
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let id = around
+            .transactions
+            .request(around.now, self.flow, request, Some(self.call));
+        if let Some(ours) = self.ours.as_mut().filter(|ours| ours.id == before) {
+            (ours.id, ours.cseq) = (id, cseq);
+        }
+        id
+    }
+
     /// Whether an INVITE of ours is under way.
     pub(super) fn invites(&self) -> bool {
         self.ours.is_some_and(|ours| ours.invite)
@@ -132,6 +149,9 @@ impl Line {
         let mut ack = self.dialog.ack(ours.cseq);
         let via = around.manners.via(self.flow);
         ack.headers.push_front(wire::sip::Name::Via, via);
+        if let Some(invite) = around.transactions.request_of(ours.id) {
+            ack.copy_credentials(invite);
+        }
         around.transactions.send(self.flow, &ack, Some(self.call));
         self.acknowledged = Some((ours.id, ack));
         match self.agreement.take_answer(&response.body) {

@@ -83,13 +83,14 @@ impl Phones {
         call
     }
 
-    /// A new call. Whatever becomes of it, it is one in the record.
+    /// A new call, of that user where they have shown who they are. Whatever becomes of it, it is one in the record.
     pub(super) fn invite(
         &mut self,
         now: Instant,
         server: ServerId,
         flow: Flow,
         invite: Message,
+        auth_user: Option<String>,
     ) -> TransactionId {
         let call = TransactionId::new(&mut self.manners.random);
         let leg = LegId(self.legs);
@@ -108,6 +109,7 @@ impl Phones {
                         .ok()
                         .and_then(|uri| uri.user_plain().map(|user| user.into_owned()))
                         .unwrap_or_default(),
+                    auth_user,
                     transport: flow.transport,
                     peer: flow.peer,
                 },

@@ -1,5 +1,6 @@
 //! A caller and the phones of a node, joined in virtual time by a network that delays and loses.
 
+mod authentic;
 mod calls;
 mod early;
 mod forks;
@@ -109,6 +110,7 @@ pub(super) fn dial(transport: Transport, srtp: SrtpPolicy) -> Dial {
         user_agent: "test".to_owned(),
         rules: Rules::default(),
         srtp,
+        account: None,
         session: Policy::default(),
         leg: LegId(1),
         patience: Duration::from_secs(60),

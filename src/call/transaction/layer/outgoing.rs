@@ -108,8 +108,14 @@ impl Transactions {
                 client::Act::Ack => self.acknowledge_failure(id, cause.as_ref().map(|(_, m)| m)),
                 client::Act::Tell => {
                     if let Some((flow, message)) = cause.take() {
-                        self.outputs
-                            .push_back(Output::Response { id, flow, message });
+                        let asks = matches!(message.status(), Some(401 | 407));
+                        let request = self.request_of(id).filter(|_| asks);
+                        self.outputs.push_back(Output::Response {
+                            id,
+                            flow,
+                            challenged: request.cloned().map(Box::new),
+                            message,
+                        });
                     }
                 }
                 client::Act::Arm(timer, after) => self.timers.arm((id.0, timer), now + after),
