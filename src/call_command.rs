@@ -218,6 +218,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_password_is_the_first_line_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "secret: with blanks \nmore\n").unwrap();
+        assert_eq!(
+            password(Some(&path)),
+            Ok(Password::new("secret: with blanks "))
+        );
+        std::fs::write(&path, "\n").unwrap();
+        assert_eq!(password(Some(&path)), Err("the password is empty".into()));
+        let missing = folder.path().join("missing");
+        assert!(password(Some(&missing)).is_err());
+    }
+
+    #[test]
     fn a_duration_is_a_number_and_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
