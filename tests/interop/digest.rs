@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::linphone::Linphone;
+use crate::linphone::{Linphone, Setup};
 use crate::sipp::{Scenario, sipp, stunnel};
 use crate::support::baresip::{Baresip, Codec, Phone};
 use crate::support::server::Server;
@@ -147,7 +147,9 @@ fn linphone_answers_the_challenge_for_sha_256() {
     let account = format!(
         "[auth_info_0]\nusername=linphone\npasswd={PASSWORD}\nrealm=test.example\nalgorithm=SHA-256\n"
     );
-    let Some(mut phone) = Linphone::start_with(&server.scratch("phone"), 440.0, &account) else {
+    let Some(mut phone) =
+        Linphone::start_with(&server.scratch("phone"), Setup::new(440.0), &account)
+    else {
         return;
     };
     phone.dial(&uri);
