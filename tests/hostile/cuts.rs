@@ -1,15 +1,13 @@
 //! Calls that stop at each step of the protocol: nothing may stay behind.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::dialler::{Dialler, audio_port};
+use crate::support::dialler::{Dialler, audio_port};
+use crate::support::held::{FRESH, Held};
 use crate::support::server::{Meeting, Server};
-use crate::support::wait_for;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
     m=audio 9 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -20,13 +18,6 @@ const BAD_KEYS: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0
 
 /// Does the first steps of a call.
 type Step = fn(&Server, &Meeting);
-
-/// How old the server's figures may be, and a little more.
-const FRESH: Duration = Duration::from_secs(3);
-
-/// Descriptors and threads that come and go by themselves: the scrape that counts them, the runtime's pool of
-/// blocking threads. A step that leaves something behind leaves it ten times at least.
-const SLACK: usize = 4;
 
 /// What is left of a call that is cut, by the step at which that happens.
 const STEPS: [(&str, Step); 20] = [
@@ -187,45 +178,6 @@ fn invite_over_tcp(server: &Server, user: &str) -> String {
     )
 }
 
-/// What the process holds, seen from outside and from its own figures.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Held {
-    descriptors: usize,
-    threads: usize,
-    sip: Option<u64>,
-    calls: Option<u64>,
-}
-
-impl Held {
-    fn by(server: &Server) -> Self {
-        let metrics = server.metrics();
-        let gauge = |name: &str| {
-            let line = metrics.lines().find_map(|l| l.strip_prefix(name))?;
-            line.trim().parse().ok()
-        };
-        let process = PathBuf::from(format!("/proc/{}", server.ready().pid));
-        let entries = |folder: &str| {
-            let listed = fs::read_dir(process.join(folder)).unwrap();
-            listed.map(|entry| entry.unwrap().path())
-        };
-        // The database's pool has descriptors and threads of its own, grows by its own rules, and has its limit.
-        let descriptors = entries("fd").filter(|entry| {
-            let target = fs::read_link(entry).unwrap_or_default();
-            !target.to_string_lossy().contains("campanile.db")
-        });
-        let threads = entries("task").filter(|entry| {
-            let name = fs::read_to_string(entry.join("comm")).unwrap_or_default();
-            !name.starts_with("sqlx")
-        });
-        Self {
-            sip: gauge("campanile_sip_held "),
-            calls: gauge("campanile_phones "),
-            descriptors: descriptors.count(),
-            threads: threads.count(),
-        }
-    }
-}
-
 /// Cuts `count` calls, each step in its turn, and waits until the server holds what it held before.
 fn cut(count: usize) {
     // One source address makes them all.
@@ -240,7 +192,7 @@ fn cut(count: usize) {
     let base = Held::by(&server);
     cut_all(&server, &meeting, count);
     let at_most = Held::by(&server);
-    let after = quiet(&server, &base);
+    let after = base.quiet(&server);
     eprintln!("{count} calls cut: before {base:?}, at their end {at_most:?}, after {after:?}");
 }
 
@@ -259,25 +211,6 @@ fn cut_all(server: &Server, meeting: &Meeting, count: usize) {
             });
         }
     });
-}
-
-/// Waits until nothing is held for calls any more, and all is as in `base`. Unanswered requests of ours are
-/// repeated for 32 seconds (RFC 3261 timer F), after a missing ACK was waited for as long (timer H).
-fn quiet(server: &Server, base: &Held) -> Held {
-    std::thread::sleep(FRESH);
-    let mut last = None;
-    wait_for("quiet", Duration::from_secs(150), || {
-        std::thread::sleep(Duration::from_millis(500));
-        let held = Held::by(server);
-        if last.as_ref() != Some(&held) {
-            eprintln!("{held:?}");
-            last = Some(held.clone());
-        }
-        let idle = (held.sip, held.calls) == (Some(0), Some(0));
-        let no_more =
-            held.descriptors <= base.descriptors + SLACK && held.threads <= base.threads + SLACK;
-        (idle && no_more).then_some(held)
-    })
 }
 
 #[test]

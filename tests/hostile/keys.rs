@@ -6,7 +6,7 @@ use std::time::Duration;
 use media::guard::{Protector, Unprotector};
 use wire::plan::{SdesKey, SrtpProfile};
 
-use crate::dialler::{Dialler, audio_port};
+use crate::support::dialler::{Dialler, audio_port};
 use crate::support::server::Server;
 use crate::support::wait_for;
 

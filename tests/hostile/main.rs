@@ -11,7 +11,6 @@ mod support;
 
 mod bleed;
 mod cuts;
-mod dialler;
 mod keys;
 mod mutants;
 mod noise;

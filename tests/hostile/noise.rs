@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::dialler::Dialler;
+use crate::support::dialler::Dialler;
 use crate::support::running::Running;
 use crate::support::server::{Meeting, Server, campanile};
 use crate::support::sound::Sound;
@@ -105,7 +105,9 @@ fn garbage_to_every_port_disturbs_no_call_and_every_listener_still_answers() {
     let mut garbage = Garbage(1);
     let mut media_ports: Vec<SocketAddr> = sip_answers(&server)
         .iter()
-        .map(|answer| SocketAddr::from(([127, 0, 0, 1], crate::dialler::audio_port(answer))))
+        .map(|answer| {
+            SocketAddr::from(([127, 0, 0, 1], crate::support::dialler::audio_port(answer)))
+        })
         .collect();
     assert_eq!(media_ports.len(), 2, "two answers name two ports");
     media_ports.extend([ready.media.unwrap(), ready.sip_udp.unwrap()]);

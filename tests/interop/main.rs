@@ -15,6 +15,7 @@ mod boto3;
 mod digest;
 mod ears;
 mod linphone;
+mod load;
 mod matrix;
 mod records;
 mod shards;

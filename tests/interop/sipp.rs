@@ -121,7 +121,7 @@ pub(crate) fn sipp(
 }
 
 /// G.711 µ-law of 8 kHz sound (ITU-T G.711), octet by octet.
-fn mu_law(sound: &Sound) -> Vec<u8> {
+pub(crate) fn mu_law(sound: &Sound) -> Vec<u8> {
     let encode = |sample: &f64| {
         let magnitude = ((sample.abs() * 8159.0) as u32).min(8158) + 33;
         let segment = 31 - magnitude.leading_zeros() - 5;

@@ -5,6 +5,8 @@
 
 pub(crate) mod baresip;
 pub(crate) mod capture;
+pub(crate) mod dialler;
+pub(crate) mod held;
 pub(crate) mod mutants;
 pub(crate) mod page;
 pub(crate) mod peers;

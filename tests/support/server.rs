@@ -269,9 +269,10 @@ impl Drop for Server {
     }
 }
 
-/// The binary under test.
+/// The binary under test: the one just built, or the one that `CAMPANILE_BINARY` names (`tools/load` does).
 pub(crate) fn campanile() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_campanile"))
+    let named = std::env::var_os("CAMPANILE_BINARY").filter(|path| !path.is_empty());
+    Command::new(named.unwrap_or_else(|| env!("CARGO_BIN_EXE_campanile").into()))
 }
 
 fn launch(folder: &Path, overrides: &Vec<(String, String)>) -> (Running, Ready) {
