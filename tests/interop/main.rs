@@ -17,6 +17,7 @@ mod ears;
 mod linphone;
 mod load;
 mod matrix;
+mod quality;
 mod records;
 mod shards;
 mod sipp;

@@ -36,6 +36,8 @@ pub(crate) struct Phone {
     pub(crate) ice: bool,
     /// Whether it answers calls by itself.
     pub(crate) answers: bool,
+    /// Whether it says what it hears instead of its tone: [`Baresip::said`] is then what came out of all its buffers.
+    pub(crate) echoes: bool,
 }
 
 impl Phone {
@@ -50,6 +52,7 @@ impl Phone {
             encryption: "srtp-mand",
             ice: false,
             answers: false,
+            echoes: false,
         }
     }
 }
@@ -92,8 +95,10 @@ impl Baresip {
         let (sip, control) = (free_port_pair(), free_port());
         let (codec, rate, channels) = phone.codec.name();
         // Two minutes: the source must not end before the call does.
-        Sound::tone(rate, phone.tone, 120.0, -12.0)
-            .write_channels(&folder.join("tone.wav"), channels);
+        if !phone.echoes {
+            Sound::tone(rate, phone.tone, 120.0, -12.0)
+                .write_channels(&folder.join("tone.wav"), channels);
+        }
         let encryption = if phone.encryption.is_empty() {
             String::new()
         } else {
@@ -113,7 +118,24 @@ impl Baresip {
         )
         .unwrap();
         fs::write(folder.join("contacts"), "").unwrap();
-        fs::write(folder.join("config"), configuration(folder, sip, control)).unwrap();
+        let mut configuration = configuration(folder, sip, control);
+        if phone.echoes {
+            configuration = configuration
+                .replace(
+                    &format!("aufile,{}/tone.wav", folder.display()),
+                    "aubridge,loop",
+                )
+                .replace(
+                    "audio_player aubridge,nowhere",
+                    "audio_player aubridge,loop",
+                );
+            // Its concealment for codecs without their own; it knows no stereo, and must come before the recorder.
+            if channels == 1 {
+                configuration =
+                    configuration.replace("module sndfile.so", "module plc.so\nmodule sndfile.so");
+            }
+        }
+        fs::write(folder.join("config"), configuration).unwrap();
         certificate(&folder.join("certificate.pem"));
 
         let mut process = Running::start(
@@ -183,7 +205,12 @@ impl Baresip {
 
     /// What it heard in its call, from the recorder behind its decoder. Complete once the call is over.
     pub(crate) fn heard(&self) -> Sound {
-        Sound::read(&self.recording().expect("baresip recorded nothing"))
+        Sound::read(&self.recording("-dec.wav"))
+    }
+
+    /// What it said in its call, from the recorder before its encoder. Complete once the call is over.
+    pub(crate) fn said(&self) -> Sound {
+        Sound::read(&self.recording("-enc.wav"))
     }
 
     /// RTP packets that it counted in its last call: sent, received. Told when the call is over.
@@ -211,17 +238,17 @@ impl Baresip {
         &mut self.process
     }
 
-    fn recording(&self) -> Option<PathBuf> {
+    fn recording(&self, ending: &str) -> PathBuf {
         let mut found: Vec<_> = fs::read_dir(&self.folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| {
                 path.file_name()
-                    .is_some_and(|name| name.to_string_lossy().ends_with("-dec.wav"))
+                    .is_some_and(|name| name.to_string_lossy().ends_with(ending))
             })
             .collect();
         found.sort();
-        found.pop()
+        found.pop().expect("baresip recorded nothing")
     }
 
     /// One command in baresip's own words: a netstring with JSON in it.
