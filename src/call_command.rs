@@ -18,7 +18,7 @@ use crate::node::caller::{self, Options, Trust};
 pub struct Arguments {
     /// Whom to call: sip:<meeting id>@<server>, or sip:u@<server> to be asked for the id.
     uri: String,
-    /// How to reach them.
+    /// How to reach them where the URI does not say; auto: as DNS says.
     #[arg(long, value_enum, default_value_t = Carrier::Tls)]
     transport: Carrier,
     /// Who we are to a server that asks; the password is in CAMPANILE_CALL_PASSWORD, or in a file.
@@ -62,6 +62,7 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Carrier {
+    Auto,
     Tls,
     Tcp,
     Udp,
@@ -129,9 +130,10 @@ impl Arguments {
             uri: self.uri,
             account,
             transport: match self.transport {
-                Carrier::Tls => Transport::Tls,
-                Carrier::Tcp => Transport::Tcp,
-                Carrier::Udp => Transport::Udp,
+                Carrier::Auto => None,
+                Carrier::Tls => Some(Transport::Tls),
+                Carrier::Tcp => Some(Transport::Tcp),
+                Carrier::Udp => Some(Transport::Udp),
             },
             srtp: match self.srtp {
                 Srtp::Require | Srtp::Dtls => SrtpPolicy::Require,

@@ -97,6 +97,9 @@ pub struct Sip {
     pub realm: Option<String>,
     /// How long a digest's nonce may be used.
     pub nonce_lifetime: Duration,
+    /// Whose signature of others' certificates is believed, where we connect to them over TLS; `None`: whose the
+    /// system does.
+    pub server_authorities: Option<PathBuf>,
 }
 
 /// Whether clients are asked for a certificate in the TLS handshake, and the PEM file of the authorities
@@ -222,6 +225,8 @@ pub struct Limits {
     pub http_header_timeout: Duration,
     /// Tries to join by PIN, per source address and minute.
     pub joins_per_minute: u32,
+    /// SIP calls at once.
+    pub calls: usize,
     /// Open SIP connections (TCP and TLS together).
     pub sip_connections: usize,
     /// Open SIP connections of one source address.
@@ -446,6 +451,9 @@ impl Config {
                 },
                 client_certificates: check::client_certificates(&read)?,
                 realm: read.optional_text("sip.realm")?,
+                server_authorities: read
+                    .optional_text("sip.tls.server_authorities")?
+                    .map(PathBuf::from),
                 nonce_lifetime: read.duration("sip.nonce_lifetime", seconds(1), seconds(86_400))?,
             },
             media: Media {
@@ -479,6 +487,7 @@ impl Config {
                     seconds(300),
                 )?,
                 joins_per_minute: read.number("limits.joins_per_minute", 1, 1_000_000)?,
+                calls: read.number("limits.calls", 1, 1 << 20)?,
                 sip_connections: read.number("limits.sip_connections", 1, 1 << 20)?,
                 sip_connections_per_source: read.number(
                     "limits.sip_connections_per_source",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts who is in. Clones share the count.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     inside: Arc<Mutex<Inside>>,
     most: usize,
     most_of_one: usize,

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use call::exchange::{Flow, FlowId, Transport};
+use call::transaction::{Due, KeepAlive};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,14 @@ use wire::sip::{Limits, Message, StreamItem, StreamReader};
 use super::certificate::TlsSettings;
 use super::desk::ToDesk;
 use super::door::Door;
+
+/// What a connection is told by the desk: what to write, how often to ping, and when to end.
+struct Told {
+    outgoing: mpsc::Sender<Vec<u8>>,
+    queue: mpsc::Receiver<Vec<u8>>,
+    keep: watch::Receiver<Option<Duration>>,
+    closed: CancellationToken,
+}
 
 /// Where accepted SIP goes, and what all listeners share.
 #[derive(Clone)]
@@ -104,15 +113,31 @@ impl Listeners {
         let Ok(local) = socket.local_addr() else {
             return;
         };
-        let socket = Arc::new(socket);
         let listener = self.flow(Transport::Udp, local, local);
+        let socket = Arc::new(socket);
+        if self.announce_datagrams(listener, &socket).await {
+            self.receive_datagrams(listener, &socket).await;
+        }
+    }
+
+    /// Serves a UDP socket that we opened to call somebody. The desk knows it when this returns.
+    pub(crate) async fn take_datagrams(&self, flow: Flow, socket: UdpSocket) {
+        let socket = Arc::new(socket);
+        if self.announce_datagrams(flow, &socket).await {
+            let listeners = self.clone();
+            tokio::spawn(async move { listeners.receive_datagrams(flow, &socket).await });
+        }
+    }
+
+    async fn announce_datagrams(&self, listener: Flow, socket: &Arc<UdpSocket>) -> bool {
         let opened = ToDesk::DatagramsOpened {
             flow: listener.id,
             socket: socket.clone(),
         };
-        if self.desk.send(opened).await.is_err() {
-            return;
-        }
+        self.desk.send(opened).await.is_ok()
+    }
+
+    async fn receive_datagrams(&self, listener: Flow, socket: &UdpSocket) {
         let mut buffer = vec![0; DATAGRAM];
         loop {
             let received = tokio::select! {
@@ -145,7 +170,8 @@ impl Listeners {
         }
     }
 
-    fn flow(&self, transport: Transport, local: SocketAddr, peer: SocketAddr) -> Flow {
+    /// A new way, with a number of its own.
+    pub(crate) fn flow(&self, transport: Transport, local: SocketAddr, peer: SocketAddr) -> Flow {
         Flow {
             id: FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed)),
             transport,
@@ -155,24 +181,66 @@ impl Listeners {
     }
 
     /// One connection from its first octet to its last.
-    pub(crate) async fn connection<S>(&self, flow: Flow, stream: S)
+    async fn connection<S>(&self, flow: Flow, stream: S)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (mut reader, writer) = tokio::io::split(stream);
+        if let Some(told) = self.announce(flow).await {
+            self.carry(flow, stream, told, Waiting::First).await;
+        }
+    }
+
+    /// Serves a connection that we opened. The desk knows it when this returns.
+    pub(crate) async fn take<S>(&self, flow: Flow, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        if let Some(told) = self.announce(flow).await {
+            let listeners = self.clone();
+            // It is for us to speak first: the other side may stay silent.
+            tokio::spawn(async move { listeners.carry(flow, stream, told, Waiting::Rest).await });
+        }
+    }
+
+    /// Tells the desk of a connection; `None` when the desk has left.
+    async fn announce(&self, flow: Flow) -> Option<Told> {
         let (outgoing, queue) = mpsc::channel(QUEUE);
+        let (keep_alive, keep) = watch::channel(None);
         let closed = self.stop.child_token();
         let opened = ToDesk::FlowOpened {
             flow,
             outgoing: outgoing.clone(),
+            keep_alive,
             close: closed.clone(),
         };
-        if self.desk.send(opened).await.is_err() {
-            return;
-        }
+        self.desk.send(opened).await.ok()?;
+        Some(Told {
+            outgoing,
+            queue,
+            keep,
+            closed,
+        })
+    }
+
+    async fn carry<S>(&self, flow: Flow, stream: S, told: Told, waiting: Waiting)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let Told {
+            outgoing,
+            queue,
+            keep,
+            closed,
+        } = told;
+        let (mut reader, writer) = tokio::io::split(stream);
         let mut writing = tokio::spawn(write_all(writer, queue, closed.clone()));
+        let reading = Reading {
+            waiting,
+            keep,
+            outgoing,
+        };
         let why = tokio::select! {
-            why = self.read_all(flow, &mut reader, outgoing) => why,
+            why = self.read_all(flow, &mut reader, reading) => why,
             () = closed.cancelled() => "closed by us",
         };
         tracing::debug!(peer = %flow.peer, why, "SIP connection ended");
@@ -197,22 +265,57 @@ impl Listeners {
         &self,
         flow: Flow,
         reader: &mut ReadHalf<S>,
-        outgoing: mpsc::Sender<Vec<u8>>,
+        reading: Reading,
     ) -> &'static str
     where
         S: AsyncRead,
     {
+        let Reading {
+            mut waiting,
+            mut keep,
+            outgoing,
+        } = reading;
         let mut framing = StreamReader::new(Limits::default());
         let mut buffer = vec![0; READ];
-        let mut waiting = Waiting::First;
         let mut until = waiting.until(&self.patience);
+        let mut pings: Option<KeepAlive> = None;
         loop {
-            let len = match tokio::time::timeout_at(until, reader.read(&mut buffer)).await {
-                Err(_) => return waiting.ended(),
-                Ok(Ok(0)) => return "closed by the peer",
-                Ok(Ok(len)) => len,
-                Ok(Err(_)) => return "broken",
+            let ping = pings.as_ref().map(|pings| pings.next_timeout().into());
+            let alarm = ping.map_or(until, |ping| until.min(ping));
+            let read = tokio::select! {
+                read = reader.read(&mut buffer) => read,
+                () = tokio::time::sleep_until(alarm) => {
+                    let now = Instant::now();
+                    if now >= until {
+                        return waiting.ended();
+                    }
+                    let due = pings
+                        .as_mut()
+                        .and_then(|pings| pings.timeout(now.into(), &mut rand::rng()));
+                    match due {
+                        Some(Due::Failed) => return "a ping was not answered",
+                        Some(Due::Ping) if outgoing.try_send(PING.to_vec()).is_err() => {
+                            return "not reading its pings";
+                        }
+                        Some(Due::Ping) | None => {}
+                    }
+                    continue;
+                }
+                Ok(()) = keep.changed(), if pings.is_none() => {
+                    pings = keep
+                        .borrow()
+                        .map(|every| KeepAlive::new(Instant::now().into(), every, &mut rand::rng()));
+                    continue;
+                }
             };
+            let len = match read {
+                Ok(0) => return "closed by the peer",
+                Ok(len) => len,
+                Err(_) => return "broken",
+            };
+            if let Some(pings) = &mut pings {
+                pings.alive();
+            }
             framing.push(&buffer[..len]);
             loop {
                 let item = framing.next();
@@ -295,6 +398,14 @@ impl Default for Patience {
             rest: Duration::from_secs(3 * 3600),
         }
     }
+}
+
+/// How a connection is read.
+struct Reading {
+    waiting: Waiting,
+    keep: watch::Receiver<Option<Duration>>,
+    /// For pings and their answers.
+    outgoing: mpsc::Sender<Vec<u8>>,
 }
 
 /// What a connection is waited for.
@@ -387,6 +498,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_OCTETS: usize = 1024 * 1024;
 /// Why the connection of such a peer ends.
 const NOT_SIP: &str = "not SIP";
+/// RFC 5626 §4.4.1.
+const PING: &[u8] = b"\r\n\r\n";
 /// Messages waiting to be written before a connection counts as stuck.
 const QUEUE: usize = 256;
 const READ: usize = 16 * 1024;

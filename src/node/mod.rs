@@ -10,6 +10,8 @@ mod certificate;
 pub mod desk;
 mod door;
 mod listen;
+mod names;
+mod reach;
 pub mod ready;
 mod shard;
 pub mod sound;
@@ -39,6 +41,8 @@ use certificate::{CertificateError, Certificates};
 use desk::{Desk, Handle, Shards};
 use door::Door;
 use listen::Listeners;
+use names::Names;
+use reach::Reach;
 use ready::{Credentials, Ready, RunFolder};
 use shard::{ShardCommand, ShardError};
 use sound::SoundError;
@@ -240,6 +244,14 @@ impl Node {
             wiring::exchange_config(config, &local)?,
             (Instant::now(), SystemTime::now()),
         );
+        let door = Door::new(
+            config.limits.sip_connections,
+            config.limits.sip_connections_per_source,
+        );
+        let listeners = Listeners::new(to_desk.clone(), stop.clone(), door);
+        let names = Names::system();
+        let believed = wiring::believed_servers(config)?;
+        let reach = Reach::new(listeners.clone(), names, believed);
         let task = Desk::new(
             exchange,
             inbox,
@@ -248,17 +260,13 @@ impl Node {
             Shards::new(shards),
             recorder.clone(),
             library,
+            reach,
         );
         tasks.spawn(task.run());
 
         let names = certificate::own_names(config.node.meet_domain().as_deref(), &local);
         let certificates = Certificates::load(config, names)?;
         let accepting = Arc::new(AtomicBool::new(true));
-        let door = Door::new(
-            config.limits.sip_connections,
-            config.limits.sip_connections_per_source,
-        );
-        let listeners = Listeners::new(to_desk, stop.clone(), door);
         let admin = http::admin::bind(run_folder.folder())
             .map_err(|e| fault("cannot make the administration socket", &e))?;
         wiring::Servers {

@@ -10,6 +10,7 @@ use call::negotiate::phone::SrtpPolicy as CallSrtp;
 use call::phone::SrtpPolicies;
 use media::engine;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rustls::ClientConfig;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use super::certificate::Certificates;
 use super::desk::Library;
 use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
-use super::{Bound, NodeError, bind, dtls_identity, fault, seed};
+use super::{Bound, NodeError, bind, caller, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, PortRange, SrtpPolicy};
 use crate::control::{Control, Directory, Place};
 use crate::http::{self, Patience, Shared};
@@ -206,6 +207,7 @@ pub(super) fn exchange_config(
     if let Some(realm) = config.sip.realm.clone().or(domain) {
         exchange.phones.realm = realm;
     }
+    exchange.phones.max_calls = config.limits.calls;
     exchange.phones.nonce_lifetime = config.sip.nonce_lifetime;
     for (transport, listener) in [
         (Transport::Udp, &config.sip.udp),
@@ -220,6 +222,29 @@ pub(super) fn exchange_config(
         }
     }
     Ok(exchange)
+}
+
+/// Whose certificates of servers that we connect to are believed; `None` where that cannot be known: then nobody is
+/// called back over TLS, and calls that come are served all the same.
+pub(super) fn believed_servers(config: &Config) -> Result<Option<Arc<ClientConfig>>, NodeError> {
+    let trust = match &config.sip.server_authorities {
+        None => caller::Trust::System,
+        Some(path) => caller::Trust::File(path.clone()),
+    };
+    match (caller::client_config(&trust), trust) {
+        (Ok(config), _) => Ok(Some(config)),
+        (Err(error), caller::Trust::System) => {
+            tracing::info!(%error, "no connections to others over TLS");
+            Ok(None)
+        }
+        (Err(error), _) => Err(config
+            .refuse(
+                "sip.tls.server_authorities",
+                error.to_string(),
+                "name a PEM file that this user may read, with the certificates of the authorities",
+            )
+            .into()),
+    }
 }
 
 /// What calls want of the store.

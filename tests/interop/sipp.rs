@@ -25,6 +25,8 @@ pub(crate) enum Scenario {
     CallFrom(SocketAddr, f64),
     /// Call and be refused with this status.
     Refused(u16),
+    /// Call and be refused because there is no room, with the seconds after which to try again.
+    Full,
     /// Be asked for the password of `ann`, answer with this one, call and hang up.
     Digest(&'static str),
     /// The same, and be refused.
@@ -62,6 +64,13 @@ pub(crate) fn sipp(
         Scenario::Refused(status) => fs::read_to_string(sources.join("sipp-refused.xml"))
             .unwrap()
             .replace("STATUS", &status.to_string()),
+        Scenario::Full => fs::read_to_string(sources.join("sipp-refused.xml"))
+            .unwrap()
+            .replace("<recv response=\"STATUS\" />", FULL)
+            .replace(
+                "</scenario>",
+                "<Reference variables=\"after\" /></scenario>",
+            ),
         Scenario::Digest(password) => fs::read_to_string(sources.join("sipp-digest.xml"))
             .unwrap()
             .replace("PASSWORD", password),
@@ -119,6 +128,11 @@ pub(crate) fn sipp(
     }
     Some((status.success(), words))
 }
+
+/// 503 with the seconds of Retry-After.
+const FULL: &str = r#"<recv response="503"><action>
+  <ereg regexp="^ *[1-9][0-9]*" search_in="hdr" header="Retry-After:" check_it="true" assign_to="after" />
+</action></recv>"#;
 
 /// G.711 µ-law of 8 kHz sound (ITU-T G.711), octet by octet.
 pub(crate) fn mu_law(sound: &Sound) -> Vec<u8> {

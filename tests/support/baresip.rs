@@ -313,25 +313,13 @@ module_app menu.so
 /// A certificate of its own for its TLS listener, which it wants even to call out.
 fn certificate(path: &Path) {
     let key = path.with_extension("key");
+    let wanted = path.with_extension("cnf");
+    fs::write(&wanted, CERTIFICATE).unwrap();
     let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-        ])
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-config"])
+        .arg(&wanted)
+        .arg("-keyout")
         .arg(&key)
         .arg("-out")
         .arg(path)
@@ -345,3 +333,15 @@ fn certificate(path: &Path) {
     let both = [fs::read(&key).unwrap(), fs::read(path).unwrap()].concat();
     fs::write(path, both).unwrap();
 }
+
+/// One that others may believe: it is no authority's.
+const CERTIFICATE: &str = "[req]
+distinguished_name = name
+x509_extensions = extensions
+prompt = no
+[name]
+CN = 127.0.0.1
+[extensions]
+basicConstraints = critical, CA:FALSE
+subjectAltName = IP:127.0.0.1
+";

@@ -128,6 +128,14 @@ impl Dialog {
         &self.target
     }
 
+    /// The URI whose place requests to the other side are sent to: the first route's, or the target.
+    #[must_use]
+    pub fn next_hop(&self) -> Uri {
+        self.routes
+            .first()
+            .map_or_else(|| self.target.clone(), |route| route.uri.clone())
+    }
+
     /// Takes the sequence number of a request of the other side (RFC 3261 §12.2.2). ACK and CANCEL do not count.
     ///
     /// # Errors

@@ -91,6 +91,10 @@ impl Exchange {
                 message,
                 call,
             }),
+            phone::Output::Connect { id, to } => self.out.push_back(Output::Connect { id, to }),
+            phone::Output::KeepAlive { flow, every } => {
+                self.out.push_back(Output::KeepAlive { flow, every });
+            }
             phone::Output::Media(command) => self.command(command),
             phone::Output::Note(note) => self.note(note),
             phone::Output::Arrived(arrival) => self.arrived(now, &arrival),

@@ -10,7 +10,7 @@ use wire::sip::{Message, SipError};
 use crate::admit::SignalRefusal;
 use crate::meeting::{AttendeeInfo, ConnId, MeetingInfo};
 use crate::note::{Note, TransactionId};
-use crate::transaction::{Flow, FlowId};
+use crate::transaction::{ClientId, Destination, Flow, FlowId};
 
 /// Who is on a signaling connection, or why it may not come in.
 pub type Admission = Result<Box<Admitted>, SignalRefusal>;
@@ -78,6 +78,13 @@ pub enum Input {
         /// Which.
         flow: FlowId,
     },
+    /// How [`Output::Connect`] went.
+    Connected {
+        /// The request that wanted it.
+        id: ClientId,
+        /// The way that was opened, if any.
+        flow: Option<Flow>,
+    },
     /// A browser opened a signaling WebSocket.
     SignalOpened {
         /// Its number, new.
@@ -140,6 +147,20 @@ pub enum Output {
         message: Vec<u8>,
         /// The call it belongs to, if any.
         call: Option<TransactionId>,
+    },
+    /// Open a TCP or TLS connection, and say by [`Input::Connected`] how that went.
+    Connect {
+        /// The request that wants it.
+        id: ClientId,
+        /// Where to.
+        to: Destination,
+    },
+    /// Keep a connection that we opened alive.
+    KeepAlive {
+        /// Which.
+        flow: FlowId,
+        /// The longest time between two pings.
+        every: Duration,
     },
     /// Close a TCP or TLS connection.
     CloseFlow {

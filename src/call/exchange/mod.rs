@@ -113,6 +113,10 @@ impl Exchange {
             Input::FlowClosed { flow } => {
                 self.phones.handle(now, phone::Input::FlowClosed { flow });
             }
+            Input::Connected { id, flow } => {
+                self.phones
+                    .handle(now, phone::Input::Connected { id, flow });
+            }
             Input::SignalOpened {
                 conn,
                 peer,

@@ -12,7 +12,7 @@ use crate::dialog::session_timer::Policy;
 use crate::ending::Ending;
 use crate::negotiate::phone::{Rules, SrtpPolicy};
 use crate::note::{Note, TransactionId};
-use crate::transaction::{Flow, FlowId, Transport};
+use crate::transaction::{ClientId, Destination, Flow, FlowId, Transport};
 
 /// What a node tells its phones once.
 #[derive(Clone, Debug)]
@@ -116,6 +116,13 @@ pub enum Input {
         /// Which.
         flow: FlowId,
     },
+    /// How [`Output::Connect`] went.
+    Connected {
+        /// The request's name.
+        id: ClientId,
+        /// The way that was opened, if any.
+        flow: Option<Flow>,
+    },
     /// Something about the leg of a phone. Events of other legs are ignored.
     Media(MediaEvent),
     /// The call that arrived is wanted: reserve media and answer it.
@@ -167,6 +174,20 @@ pub enum Output {
         message: Vec<u8>,
         /// The call it belongs to.
         call: Option<TransactionId>,
+    },
+    /// Open a connection for a request of ours, and say by [`Input::Connected`] how that went.
+    Connect {
+        /// The request's name.
+        id: ClientId,
+        /// Where to.
+        to: Destination,
+    },
+    /// Keep a connection that we opened alive.
+    KeepAlive {
+        /// Which.
+        flow: FlowId,
+        /// The longest time between two pings.
+        every: Duration,
     },
     /// For the shard of the leg that it names.
     Media(MediaCommand),

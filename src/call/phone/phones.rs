@@ -121,6 +121,7 @@ impl Phones {
             contact: config.contact,
             domain: config.domains.first().cloned(),
             answerer: None,
+            keeps: false,
             random: StdRng::from_seed(seed),
         };
         Self {
@@ -156,6 +157,7 @@ impl Phones {
                 bytes,
             } => self.receive(now, flow, message, bytes),
             Input::FlowClosed { flow } => self.flow_closed(now, flow),
+            Input::Connected { id, flow } => self.transactions.connected(now, id, flow),
             Input::Media(event) => self.media(now, event),
             Input::Accept { call } => self.accept(now, call),
             Input::Early { call } => self.early(call),
@@ -308,6 +310,12 @@ impl Phones {
                         call,
                     });
                 }
+                transaction::Output::Connect { id, to, .. } => {
+                    self.outputs.push_back(Output::Connect { id, to });
+                }
+                transaction::Output::KeepAlive { flow, every } => {
+                    self.outputs.push_back(Output::KeepAlive { flow, every });
+                }
                 transaction::Output::Request {
                     id,
                     flow,
@@ -322,10 +330,12 @@ impl Phones {
                 }
                 transaction::Output::Ack { message, .. } => of_message = self.ack(now, &message),
                 transaction::Output::Absorbed { call } => of_message = call,
-                transaction::Output::Response { id, message, .. } => {
+                transaction::Output::Response {
+                    id, flow, message, ..
+                } => {
                     of_message = self.call_of_request(id);
                     if self.by_request.contains_key(&id) {
-                        self.responded(now, id, &message);
+                        self.responded(now, id, flow, &message);
                     } else if message.status().is_some_and(|status| status >= 200) {
                         self.bye_done(id);
                     }

@@ -31,6 +31,8 @@ pub(super) struct Manners {
     pub(super) domain: Option<Host>,
     /// Who we are to those who ask.
     pub(super) answerer: Option<Answerer>,
+    /// Whether we offer to keep streams alive: those that we open (RFC 6223 §4.1).
+    pub(super) keeps: bool,
     pub(super) random: StdRng,
 }
 
@@ -90,14 +92,21 @@ impl Manners {
     /// Adds what says where we are and what we can (RFC 3261 §13.3.1.4). `secure` when the dialog is one of
     /// `sips:` URIs (§12.1.1).
     pub(super) fn add_contact(&self, message: &mut Message, flow: Flow, secure: bool) {
+        message
+            .headers
+            .push(Name::Contact, self.contact(flow, secure));
+        message.headers.push(Name::Allow, ALLOW);
+        message.headers.push(Name::Supported, EXTENSIONS.join(", "));
+    }
+
+    /// Our Contact, as [`Manners::add_contact`] has it.
+    pub(super) fn contact(&self, flow: Flow, secure: bool) -> NameAddr {
         let mut uri = self.contact_uri(flow);
         if secure {
             uri.scheme = Scheme::Sips;
             uri.params.remove("transport");
         }
-        message.headers.push(Name::Contact, NameAddr::new(uri));
-        message.headers.push(Name::Allow, ALLOW);
-        message.headers.push(Name::Supported, EXTENSIONS.join(", "));
+        NameAddr::new(uri)
     }
 
     /// Our Contact on a flow: one that leads back to the listener.
@@ -119,7 +128,15 @@ impl Manners {
         let branch = format!("z9hG4bK{}", self.fresh());
         let ip = self.contact.unwrap_or(flow.local.ip().to_canonical());
         let sent_by = SocketAddr::new(ip, flow.local.port());
-        Via::new(flow.transport.via_name(), sent_by, &branch)
+        let mut via = Via::new(flow.transport.via_name(), sent_by, &branch);
+        if flow.transport == Transport::Tls {
+            // Requests of the other side may come over this connection (RFC 5923 §6).
+            via.params.set("alias", None);
+        }
+        if self.keeps && flow.transport.is_reliable() {
+            via.params.set("keep", None);
+        }
+        via
     }
 }
 

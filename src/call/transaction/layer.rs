@@ -6,15 +6,17 @@
 
 mod incoming;
 mod outgoing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use wire::sip::Message;
+use wire::sip::{Message, Uri};
 
 use super::client::{self, Client};
-use super::flow::{Flow, FlowId};
+use super::flow::{Flow, FlowId, Transport};
 use super::key::{ClientKey, MergeKey, ServerKey};
 use super::server::{self, Server};
 use super::timer::{Schedule, Timer};
@@ -37,6 +39,16 @@ pub enum Failure {
     FlowClosed,
 }
 
+/// Where a connection is to lead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// To this address, over TCP: the request is too large for a datagram (RFC 3261 §18.1.1).
+    Stream(SocketAddr),
+    /// Where this URI leads (RFC 3263), over that transport where the URI names none: the connection that the
+    /// dialog came over is gone.
+    Uri(Uri, Transport),
+}
+
 /// What came of a change.
 #[derive(Debug)]
 pub enum Output {
@@ -50,6 +62,22 @@ pub enum Output {
         bytes: Vec<u8>,
         /// The call it belongs to.
         call: Option<TransactionId>,
+    },
+    /// Open a connection for a request of ours, then say by [`Transactions::connected`] how that went.
+    Connect {
+        /// The request's name.
+        id: ClientId,
+        /// Where to.
+        to: Destination,
+        /// The call it belongs to.
+        call: Option<TransactionId>,
+    },
+    /// The other side wants the connection kept alive, as we have offered (RFC 6223): ping it this often.
+    KeepAlive {
+        /// Which.
+        flow: FlowId,
+        /// The longest time between two pings.
+        every: Duration,
     },
     /// A request came for the first time. It must be answered by [`Transactions::respond`].
     Request {
@@ -125,6 +153,8 @@ struct ClientTransaction {
     bytes: Vec<u8>,
     ack: Option<Vec<u8>>,
     call: Option<TransactionId>,
+    /// A connection is being opened for it; nothing was sent yet.
+    waits: bool,
 }
 
 /// Every SIP transaction of a node.
@@ -137,6 +167,9 @@ pub struct Transactions {
     clients: BTreeMap<ClientId, ClientTransaction>,
     client_keys: BTreeMap<ClientKey, ClientId>,
     timers: Schedule<(u64, Timer)>,
+    /// TLS connections whose other side takes requests on them as well (RFC 5923), by the address that it is
+    /// reached at otherwise.
+    aliases: BTreeMap<SocketAddr, Flow>,
     outputs: VecDeque<Output>,
 }
 
@@ -153,6 +186,7 @@ impl Transactions {
             clients: BTreeMap::new(),
             client_keys: BTreeMap::new(),
             timers: Schedule::new(),
+            aliases: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -223,6 +257,7 @@ impl Transactions {
 
     /// A connection is closed: its transactions end (RFC 3261 §17.1.4, §17.2.4).
     pub fn flow_closed(&mut self, flow: FlowId) {
+        self.aliases.retain(|_, alias| alias.id != flow);
         let servers: Vec<ServerId> = self
             .servers
             .iter()
@@ -238,7 +273,7 @@ impl Transactions {
         let clients: Vec<ClientId> = self
             .clients
             .iter()
-            .filter(|(_, transaction)| transaction.flow.id == flow)
+            .filter(|(_, transaction)| transaction.flow.id == flow && !transaction.waits)
             .map(|(&id, _)| id)
             .collect();
         for id in clients {

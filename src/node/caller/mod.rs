@@ -5,7 +5,7 @@
 mod report;
 mod target;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ use call::exchange::{Flow, FlowId, Transport};
 use call::negotiate::phone::{Keying, Rules, SrtpPolicy};
 use call::phone::{Caller, CallerInput, CallerOutput, Dial};
 use media::engine::{self, Event};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio_rustls::TlsConnector;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use wire::plan::{
     AudioCodec, LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection, SrtpProfile,
@@ -30,19 +30,22 @@ use wire::sip::{Host, Scheme, Uri};
 use super::desk::{self, ToDesk};
 use super::door::Door;
 use super::listen::Listeners;
+use super::names::Names;
+use super::reach::{Reach, ReachError, Route};
 use super::shard::{PhonePlace, Places, Shard, ShardCommand, ShardError};
 use super::sound::{self, SoundError};
 use super::{SystemFault, dtls_identity, seed};
 
 pub use report::{Direction, Report};
+pub(super) use target::client_config;
 
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whom to call.
     pub uri: String,
-    /// How to reach them.
-    pub transport: Transport,
+    /// How to reach them where the URI does not say; `None`: as DNS says (RFC 3263).
+    pub transport: Option<Transport>,
     /// Who we are to those who ask for credentials.
     pub account: Option<Account>,
     /// Whether media is protected.
@@ -155,10 +158,23 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
         Some(path) => sound::read(path)?,
         None => tone(),
     };
-    let (to_us, inbox) = desk::channel();
+    let (to_us, mut inbox) = desk::channel();
     let stop = CancellationToken::new();
-    let listeners = Listeners::new(to_us, stop.clone(), Door::new(1, 1));
-    let flow = connect(&uri, &options, &listeners).await?;
+    let listeners = Listeners::new(to_us.clone(), stop.clone(), Door::new(1, 1));
+    let names = Names::system();
+    // Who is not called over TLS need not be believed.
+    let (believed, unbelieved) = match client_config(&options.trust) {
+        Ok(config) => (Some(config), None),
+        Err(error) => (None, Some(error)),
+    };
+    let reach = Reach::new(listeners, names, believed);
+    let mut route = reach
+        .route(&uri, options.transport)
+        .map_err(|why| CallError::BadUri {
+            uri: options.uri.clone(),
+            why: why.to_string(),
+        })?;
+    let flow = connect(&options, &reach, &mut route, unbelieved).await?;
     let (events, media) = desk::media_channel();
     let shard = start_shard(flow.local.ip(), events)?;
     shard.command(ShardCommand::Clip(Prompt::File, speech));
@@ -167,7 +183,12 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
         caller: Caller::new(now, dial(uri, &options, flow), seed()?),
         options: &options,
         shard,
-        outgoing: None,
+        ways: HashMap::new(),
+        opened: false,
+        way: flow.id,
+        route: Arc::new(Mutex::new(route)),
+        reach,
+        to_us,
         started: now,
         answered: None,
         hang_up_at: None,
@@ -179,8 +200,11 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
         power: (0.0, 0),
         tally: report::Tally::default(),
     };
-    let report = call.run(inbox, media).await?;
+    let report = call.run(&mut inbox, media).await?;
     stop.cancel();
+    // The last word, such as the ACK of a refusal, may not be written yet: connections end once it is.
+    let ended = async { while inbox.recv().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_WORDS, ended).await;
     Ok(report)
 }
 
@@ -189,7 +213,15 @@ struct Call<'a> {
     caller: Caller,
     options: &'a Options,
     shard: Shard,
-    outgoing: Option<Outgoing>,
+    ways: HashMap<FlowId, Outgoing>,
+    /// Whether any has been there.
+    opened: bool,
+    /// The one that the call was dialled on.
+    way: FlowId,
+    /// Where else the target may be reached.
+    route: Arc<Mutex<Route>>,
+    reach: Reach,
+    to_us: mpsc::Sender<ToDesk>,
     started: Instant,
     answered: Option<Instant>,
     hang_up_at: Option<Instant>,
@@ -204,14 +236,14 @@ struct Call<'a> {
 }
 
 enum Outgoing {
-    Connection(mpsc::Sender<Vec<u8>>),
+    Connection(mpsc::Sender<Vec<u8>>, watch::Sender<Option<Duration>>),
     Datagrams(Arc<UdpSocket>),
 }
 
 impl Call<'_> {
     async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<ToDesk>,
+        inbox: &mut mpsc::Receiver<ToDesk>,
         mut media: UnboundedReceiver<Event>,
     ) -> Result<Report, CallError> {
         let mut early: VecDeque<CallerOutput> = VecDeque::new();
@@ -245,11 +277,29 @@ impl Call<'_> {
     fn message(&mut self, message: ToDesk) {
         let now = Instant::now();
         match message {
-            ToDesk::FlowOpened { outgoing, .. } => {
-                self.outgoing = Some(Outgoing::Connection(outgoing));
+            ToDesk::FlowOpened {
+                flow,
+                outgoing,
+                keep_alive,
+                ..
+            } => {
+                let way = Outgoing::Connection(outgoing, keep_alive);
+                self.ways.insert(flow.id, way);
+                self.opened = true;
             }
-            ToDesk::DatagramsOpened { socket, .. } => {
-                self.outgoing = Some(Outgoing::Datagrams(socket));
+            ToDesk::DatagramsOpened { flow, socket } => {
+                self.ways.insert(flow, Outgoing::Datagrams(socket));
+                self.opened = true;
+            }
+            ToDesk::Connected { id, flow } => {
+                self.caller.handle(now, CallerInput::Connected { id, flow });
+            }
+            ToDesk::Way(flow) => {
+                if let Some(flow) = flow {
+                    self.tell(&format!("trying {}", flow.peer));
+                    self.way = flow.id;
+                }
+                self.caller.handle(now, CallerInput::Way(flow));
             }
             ToDesk::Sip {
                 flow,
@@ -264,8 +314,12 @@ impl Call<'_> {
                 },
             ),
             ToDesk::FlowClosed { flow } => {
+                self.ways.remove(&flow);
                 self.caller.handle(now, CallerInput::FlowClosed { flow });
-                // The only way to the other side is gone, and with it the call.
+                if flow != self.way || self.answered.is_none() {
+                    return;
+                }
+                // The way to the other side is gone, and with it the call.
                 let ending = Ending::new(Cause::TransportLost);
                 self.caller.handle(
                     now,
@@ -338,7 +392,7 @@ impl Call<'_> {
             early.push_back(output);
         }
         // What is said before the connection has reported itself waits for it.
-        while self.outgoing.is_some() || matches!(early.front(), Some(CallerOutput::Media(_))) {
+        while self.opened || matches!(early.front(), Some(CallerOutput::Media(_))) {
             let Some(output) = early.pop_front() else {
                 return;
             };
@@ -348,8 +402,8 @@ impl Call<'_> {
 
     fn one_out(&mut self, output: CallerOutput) {
         match output {
-            CallerOutput::Sip { to, message, .. } => match &self.outgoing {
-                Some(Outgoing::Connection(queue)) => {
+            CallerOutput::Sip { flow, to, message } => match self.ways.get(&flow) {
+                Some(Outgoing::Connection(queue, _)) => {
                     // A server that reads nothing for so long ends the call by its own time-outs.
                     let _ = queue.try_send(message);
                 }
@@ -358,6 +412,28 @@ impl Call<'_> {
                 }
                 None => {}
             },
+            CallerOutput::Connect { id, to } => {
+                let (reach, to_us) = (self.reach.clone(), self.to_us.clone());
+                tokio::spawn(async move {
+                    let flow = reach.open(&to).await;
+                    // A call that is over waits for nothing.
+                    let _ = to_us.send(ToDesk::Connected { id, flow }).await;
+                });
+            }
+            CallerOutput::KeepAlive { flow, every } => {
+                if let Some(Outgoing::Connection(_, keep_alive)) = self.ways.get(&flow) {
+                    keep_alive.send_replace(Some(every));
+                }
+            }
+            CallerOutput::NextWay => {
+                self.tell("not taken here");
+                let (reach, route) = (self.reach.clone(), self.route.clone());
+                let to_us = self.to_us.clone();
+                tokio::spawn(async move {
+                    let flow = reach.first(&mut *route.lock().await).await;
+                    let _ = to_us.send(ToDesk::Way(flow)).await;
+                });
+            }
             CallerOutput::Media(command) => self.shard.command(ShardCommand::Media(command)),
             CallerOutput::Progress { status, reason } => self.tell(&format!("{status} {reason}")),
             CallerOutput::EarlyMedia { .. } => self.early_media(),
@@ -481,6 +557,7 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
         target,
         from,
         flow,
+        elsewhere: true,
         contact: None,
         user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
         rules,
@@ -492,76 +569,36 @@ fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
     }
 }
 
-/// Opens the connection; its messages come to the channel behind `listeners`.
-async fn connect(uri: &Uri, options: &Options, listeners: &Listeners) -> Result<Flow, CallError> {
-    let tls = options.transport == Transport::Tls;
+/// Opens the first way to the other side that can be opened. `unbelieved` says why TLS cannot be used.
+async fn connect(
+    options: &Options,
+    reach: &Reach,
+    route: &mut Route,
+    mut unbelieved: Option<CallError>,
+) -> Result<Flow, CallError> {
     let mut last = None;
-    for peer in target::resolve(uri, tls).await? {
-        let unreachable = |source| CallError::Unreachable {
-            what: peer.to_string(),
-            source,
+    while let Some(hop) = route.next().await {
+        let error = match reach.hop(&hop).await {
+            Ok(flow) => return Ok(flow),
+            Err(error) => error,
         };
-        if options.transport == Transport::Udp {
-            return datagrams(peer, listeners).await.map_err(unreachable);
-        }
-        let stream = match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(peer)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                last = Some(unreachable(error));
-                continue;
-            }
-            Err(_) => {
-                last = Some(unreachable(io::ErrorKind::TimedOut.into()));
-                continue;
-            }
+        last = match error {
+            ReachError::Unreachable(source) => Some(CallError::Unreachable {
+                what: hop.address.to_string(),
+                source,
+            }),
+            ReachError::Tls(source) => Some(CallError::Tls {
+                peer: hop.address,
+                source,
+            }),
+            ReachError::BadHost(host) => Some(CallError::BadHost(host.to_string())),
+            ReachError::NoTls => unbelieved.take().or(last),
         };
-        let local = stream.local_addr().map_err(unreachable)?;
-        let flow = Flow {
-            id: FlowId(1),
-            transport: options.transport,
-            local,
-            peer,
-        };
-        let listeners = listeners.clone();
-        if tls {
-            let connector = TlsConnector::from(target::client_config(&options.trust)?);
-            let stream = connector
-                .connect(target::server_name(&uri.host)?, stream)
-                .await
-                .map_err(|source| CallError::Tls { peer, source })?;
-            tokio::spawn(async move { listeners.connection(flow, stream).await });
-        } else {
-            tokio::spawn(async move { listeners.connection(flow, stream).await });
-        }
-        return Ok(flow);
     }
     Err(last.unwrap_or_else(|| CallError::Unreachable {
         what: options.uri.clone(),
         source: io::Error::other("the name has no address"),
     }))
-}
-
-async fn datagrams(peer: SocketAddr, listeners: &Listeners) -> io::Result<Flow> {
-    // The socket that asks the kernel for the way also has the address that the way begins at.
-    let probe = UdpSocket::bind(any(peer.ip())).await?;
-    probe.connect(peer).await?;
-    let socket = UdpSocket::bind(SocketAddr::new(probe.local_addr()?.ip(), 0)).await?;
-    let local = socket.local_addr()?;
-    let listeners = listeners.clone();
-    tokio::spawn(async move { listeners.serve_datagrams(socket).await });
-    Ok(Flow {
-        id: FlowId(1),
-        transport: Transport::Udp,
-        local,
-        peer,
-    })
-}
-
-fn any(like: IpAddr) -> SocketAddr {
-    match like {
-        IpAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
-        IpAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
-    }
 }
 
 fn start_shard(local: IpAddr, events: mpsc::UnboundedSender<Event>) -> Result<Shard, CallError> {
@@ -608,4 +645,5 @@ const LEG: LegId = LegId(1);
 const KEYS: &str = "0123456789*#ABCDabcd";
 /// A listener needs a moment before it takes keys.
 const KEYS_AFTER: Duration = Duration::from_secs(1);
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Time for connections to end.
+const LAST_WORDS: Duration = Duration::from_secs(3);

@@ -1,6 +1,5 @@
-//! Where a scripted call goes: the URI, the address, and the connection to it.
+//! Whose certificates are believed.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,30 +10,12 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
-use wire::sip::{Host, Uri};
 
 use super::CallError;
 use super::Trust;
 
-/// The socket addresses of a URI's host, in the resolver's order.
-pub(super) async fn resolve(uri: &Uri, tls: bool) -> Result<Vec<SocketAddr>, CallError> {
-    let port = uri.port.unwrap_or(if tls { 5061 } else { 5060 });
-    let host = match &uri.host {
-        Host::Ip(ip) => return Ok(vec![SocketAddr::new(*ip, port)]),
-        Host::Name(name) => name.clone(),
-    };
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
-        .await
-        .map_err(|source| CallError::Unreachable {
-            what: host.clone(),
-            source,
-        })?
-        .collect();
-    Ok(found)
-}
-
 /// The TLS side of a call.
-pub(super) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, CallError> {
+pub(in crate::node) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, CallError> {
     let builder = ClientConfig::builder();
     let config = match trust {
         Trust::Nobody => builder
@@ -58,16 +39,6 @@ pub(super) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, CallErro
         }
     };
     Ok(Arc::new(config))
-}
-
-/// The name that the server's certificate must have.
-pub(super) fn server_name(host: &Host) -> Result<ServerName<'static>, CallError> {
-    match host {
-        Host::Ip(ip) => Ok(ServerName::IpAddress((*ip).into())),
-        Host::Name(name) => {
-            ServerName::try_from(name.clone()).map_err(|_| CallError::BadHost(name.clone()))
-        }
-    }
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, CallError> {

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use call::exchange::{Admission, ConnId, Flow, FlowId, Lookup};
+use call::transaction::ClientId;
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use wire::sip::{Message, SipError};
 
@@ -22,10 +23,11 @@ pub(crate) use task::{Desk, Library, media_channel};
 
 /// What comes to the desk.
 pub(crate) enum ToDesk {
-    /// A SIP connection stands; `close` ends it.
+    /// A SIP connection stands; `keep_alive` has it pinged that often, `close` ends it.
     FlowOpened {
         flow: Flow,
         outgoing: mpsc::Sender<Vec<u8>>,
+        keep_alive: watch::Sender<Option<Duration>>,
         close: CancellationToken,
     },
     /// A UDP listener stands.
@@ -41,6 +43,10 @@ pub(crate) enum ToDesk {
     },
     /// A SIP connection is gone.
     FlowClosed { flow: FlowId },
+    /// How opening a connection for a request of ours went.
+    Connected { id: ClientId, flow: Option<Flow> },
+    /// Where else a call of ours is to be tried, if anywhere.
+    Way(Option<Flow>),
     /// A browser opened its signaling connection.
     SignalOpened {
         conn: ConnId,

@@ -11,16 +11,18 @@ use std::time::{Duration, Instant};
 
 use call::exchange::{ConnId, Exchange, FlowId, Input, Lookup, Output, Transport};
 use call::note::Note;
+use call::transaction::{ClientId, Destination};
 use futures_util::future::BoxFuture;
 use media::engine::Event;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use wire::signal;
 
 use super::telemetry;
 use super::{Shards, SignalOut, Snapshot, ToDesk};
+use crate::node::reach::Reach;
 use crate::record::{Recorder, Way};
 
 /// What calls want of the store.
@@ -40,6 +42,7 @@ pub(crate) struct Desk {
     pub(crate) shards: Shards,
     pub(crate) recorder: Recorder,
     pub(crate) library: Library,
+    reach: Reach,
     flows: HashMap<FlowId, Outgoing>,
     conns: HashMap<ConnId, mpsc::Sender<SignalOut>>,
     draining: Option<Draining>,
@@ -48,6 +51,7 @@ pub(crate) struct Desk {
 enum Outgoing {
     Connection {
         queue: mpsc::Sender<Vec<u8>>,
+        keep_alive: watch::Sender<Option<Duration>>,
         close: CancellationToken,
         way: Way,
     },
@@ -63,6 +67,10 @@ struct Draining {
 }
 
 impl Desk {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a neighbour of the desk's, named once"
+    )]
     pub(crate) fn new(
         exchange: Exchange,
         inbox: mpsc::Receiver<ToDesk>,
@@ -71,6 +79,7 @@ impl Desk {
         shards: Shards,
         recorder: Recorder,
         library: Library,
+        reach: Reach,
     ) -> Self {
         Self {
             exchange,
@@ -80,6 +89,7 @@ impl Desk {
             shards,
             recorder,
             library,
+            reach,
             flows: HashMap::new(),
             conns: HashMap::new(),
             draining: None,
@@ -151,10 +161,12 @@ impl Desk {
             ToDesk::FlowOpened {
                 flow,
                 outgoing,
+                keep_alive,
                 close,
             } => {
                 let outgoing = Outgoing::Connection {
                     queue: outgoing,
+                    keep_alive,
                     close,
                     way: Way {
                         transport: flow.transport,
@@ -181,6 +193,9 @@ impl Desk {
                 self.flows.remove(&flow);
                 Input::FlowClosed { flow }
             }
+            ToDesk::Connected { id, flow } => Input::Connected { id, flow },
+            // Only who calls by himself asks for these.
+            ToDesk::Way(_) => return,
             ToDesk::SignalOpened {
                 conn,
                 peer,
@@ -231,6 +246,12 @@ impl Desk {
                 Output::Sip {
                     flow, to, message, ..
                 } => self.send_sip(flow, to, message),
+                Output::Connect { id, to } => self.connect(id, to),
+                Output::KeepAlive { flow, every } => {
+                    if let Some(Outgoing::Connection { keep_alive, .. }) = self.flows.get(&flow) {
+                        keep_alive.send_replace(Some(every));
+                    }
+                }
                 Output::CloseFlow { flow } => {
                     if let Some(Outgoing::Connection { close, .. }) = self.flows.get(&flow) {
                         close.cancel();
@@ -287,6 +308,19 @@ impl Desk {
             }
             None => tracing::debug!(%to, "the connection of a SIP message is gone"),
         }
+    }
+
+    /// Opens a connection beside the desk's work, which hears of it as of any other and then how it went.
+    fn connect(&self, id: ClientId, to: Destination) {
+        let Some(desk) = self.to_self.upgrade() else {
+            return;
+        };
+        let reach = self.reach.clone();
+        tokio::spawn(async move {
+            let flow = reach.open(&to).await;
+            // A desk that is gone has nobody left who waits for it.
+            let _ = desk.send(ToDesk::Connected { id, flow }).await;
+        });
     }
 
     fn send_signal(&mut self, conn: ConnId, out: SignalOut) {

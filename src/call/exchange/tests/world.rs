@@ -145,6 +145,8 @@ impl World {
                         self.directory_answers();
                     }
                 }
+                // Nobody's connection closes here before its call is over.
+                Output::Connect { .. } | Output::KeepAlive { .. } => {}
                 Output::Sip { flow, message, .. } => {
                     self.sip.push((flow, Message::parse(&message).unwrap()));
                 }

@@ -131,13 +131,6 @@ impl Caller {
         self.timer.ask(invite);
         self.manners.authorize(invite);
         let again = invite.clone();
-        let id = self
-            .transactions
-            .request(now, self.dial.flow, again, Some(self.call));
-        if let Some((own, _)) = &mut self.invite {
-            *own = id;
-        }
-        self.early.clear();
-        self.state = State::Calling { provisional: false };
+        self.send_invite(now, again);
     }
 }

@@ -1,10 +1,12 @@
 //! One outgoing call: `campanile call` is built on this, and so are the tests of [`super::Phones`].
 //!
 //! An INVITE may reach several devices. Each that answers provisionally makes an early dialog (`early`); the first
-//! that answers finally has the call, and every other one that does is acknowledged and hung up on.
+//! that answers finally has the call, and every other one that does is acknowledged and hung up on. Where the target
+//! is served at several places, the next one is tried when one does not take the call (`elsewhere`).
 
 mod challenged;
 mod early;
+mod elsewhere;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +26,9 @@ use crate::dialog::{Dialog, DialogId};
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::{Agreement, Rules, SrtpPolicy};
 use crate::note::{CallDirection, CallStart, Note, Party, TransactionId};
-use crate::transaction::{self, ClientId, Flow, FlowId, GIVE_UP, ServerId, Transactions};
+use crate::transaction::{
+    self, ClientId, Destination, Flow, FlowId, GIVE_UP, ServerId, Transactions,
+};
 
 /// Whom to call, and how.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct Dial {
     pub from: Uri,
     /// The way to the other side, already open.
     pub flow: Flow,
+    /// Whether there may be others (RFC 3263 §4.3), to be asked for by [`CallerOutput::NextWay`].
+    pub elsewhere: bool,
     /// The address in our Contact and Via; `None`: the flow's own.
     pub contact: Option<IpAddr>,
     /// The value of `User-Agent`.
@@ -70,6 +76,15 @@ pub enum CallerInput {
         /// Which.
         flow: FlowId,
     },
+    /// How [`CallerOutput::Connect`] went.
+    Connected {
+        /// The request's name.
+        id: ClientId,
+        /// The way that was opened, if any.
+        flow: Option<Flow>,
+    },
+    /// The answer to [`CallerOutput::NextWay`]: another way, already open, or none.
+    Way(Option<Flow>),
     /// Something about our leg.
     Media(MediaEvent),
     /// Negotiate the answered call again, as it stands (re-INVITE).
@@ -93,6 +108,22 @@ pub enum CallerOutput {
         /// The message.
         message: Vec<u8>,
     },
+    /// Open a connection for a request, and say by [`CallerInput::Connected`] how that went.
+    Connect {
+        /// The request's name.
+        id: ClientId,
+        /// Where to.
+        to: Destination,
+    },
+    /// Keep a connection that we opened alive.
+    KeepAlive {
+        /// Which.
+        flow: FlowId,
+        /// The longest time between two pings.
+        every: Duration,
+    },
+    /// The call was not taken where it was tried: say by [`CallerInput::Way`] where else.
+    NextWay,
     /// For the shard.
     Media(MediaCommand),
     /// A provisional response.
@@ -124,6 +155,8 @@ pub enum CallerOutput {
 enum State {
     /// Waits for media.
     Reserving,
+    /// The INVITE failed; another way is waited for.
+    Locating,
     /// The INVITE is out.
     Calling { provisional: bool },
     /// The caller gave up; a CANCEL is out, or waits for a provisional response (RFC 3261 §9.1).
@@ -157,6 +190,8 @@ pub struct Caller {
     late: BTreeMap<String, Message>,
     byes: BTreeSet<ClientId>,
     reserved: bool,
+    /// The way that was dialled on is closed.
+    closed: bool,
     deadline: Option<Instant>,
     ending: Option<Ending>,
     told: bool,
@@ -171,6 +206,7 @@ impl Caller {
             server_name: dial.user_agent.clone(),
             contact: dial.contact,
             domain: None,
+            keeps: true,
             answerer: dial.account.clone().map(Answerer::new),
             random: StdRng::from_seed(seed),
         };
@@ -204,6 +240,7 @@ impl Caller {
             late: BTreeMap::new(),
             byes: BTreeSet::new(),
             reserved: true,
+            closed: false,
             ending: None,
             told: false,
             outputs,
@@ -229,7 +266,10 @@ impl Caller {
                     line.flow_closed(flow);
                 }
                 self.transactions.flow_closed(flow);
+                self.closed |= flow == self.dial.flow.id;
             }
+            CallerInput::Connected { id, flow } => self.transactions.connected(now, id, flow),
+            CallerInput::Way(flow) => self.way(now, flow),
             CallerInput::Media(event) => self.media(now, event),
             CallerInput::Renegotiate => self.renegotiate(now),
             CallerInput::HangUp { ending } => self.hang_up(now, ending),
@@ -279,7 +319,7 @@ impl Caller {
                     self.over(ending.unwrap_or_else(|| Ending::new(Cause::NoResponse)));
                 }
                 State::Talking | State::Over => {}
-                State::Reserving | State::Calling { .. } => {
+                State::Reserving | State::Locating | State::Calling { .. } => {
                     self.hang_up(now, Ending::with_text(Cause::NoResponse, "nobody answered"));
                 }
             }
@@ -364,11 +404,7 @@ impl Caller {
                 },
                 direction: CallDirection::Outbound,
             })));
-        let id = self
-            .transactions
-            .request(now, flow, invite.clone(), Some(self.call));
-        self.invite = Some((id, invite));
-        self.state = State::Calling { provisional: false };
+        self.send_invite(now, invite);
     }
 
     fn receive(
@@ -417,16 +453,24 @@ impl Caller {
                         message: bytes,
                     });
                 }
+                transaction::Output::Connect { id, to, .. } => {
+                    self.outputs.push_back(CallerOutput::Connect { id, to });
+                }
+                transaction::Output::KeepAlive { flow, every } => {
+                    self.outputs
+                        .push_back(CallerOutput::KeepAlive { flow, every });
+                }
                 transaction::Output::Request {
                     id, flow, message, ..
                 } => self.request(now, id, flow, &message),
                 transaction::Output::Ack { message, .. } => self.acknowledged(now, &message),
                 transaction::Output::Response {
                     id,
+                    flow,
                     message,
                     challenged,
-                    ..
                 } => {
+                    self.reached(id, flow);
                     let answered = challenged
                         .is_some_and(|request| self.answers_within(now, id, &message, *request));
                     if !answered {
@@ -543,6 +587,12 @@ impl Caller {
                 && self.timer.too_small(response) =>
             {
                 self.invite_again(now);
+            }
+            // Whoever says so does not take the call now; another may (RFC 3263 §4.3).
+            503 if matches!(self.state, State::Calling { .. }) => {
+                let reason = response.reason().unwrap_or_default().into_owned();
+                let text = format!("{status} {reason}");
+                self.try_elsewhere(Ending::with_text(Cause::Rejected(status), text));
             }
             401 | 407 if matches!(self.state, State::Calling { .. }) => {
                 self.challenged(now, status, response);
@@ -691,13 +741,17 @@ impl Caller {
                 transaction::Failure::TimedOut => Cause::NoResponse,
                 transaction::Failure::FlowClosed => Cause::TransportLost,
             });
-            self.over(ending);
+            if matches!(self.state, State::Calling { .. }) {
+                self.try_elsewhere(ending);
+            } else {
+                self.over(ending);
+            }
         }
     }
 
     fn hang_up(&mut self, now: Instant, ending: Ending) {
         match self.state {
-            State::Reserving => self.over(ending),
+            State::Reserving | State::Locating => self.over(ending),
             State::Calling { provisional } => {
                 self.ending = Some(ending);
                 self.state = State::Cancelling { provisional };
@@ -713,16 +767,8 @@ impl Caller {
                     transactions: &mut self.transactions,
                     manners: &mut self.manners,
                 };
-                let line = self.line.as_mut();
-                let sent = line.and_then(|line| line.bye(&mut around, &ending));
-                match sent {
-                    Some(bye) => {
-                        self.byes.insert(bye);
-                    }
-                    None => self.outputs.push_back(CallerOutput::Note(Note::GaveUp {
-                        call: Some(self.call),
-                        what: "BYE: the connection closed",
-                    })),
+                if let Some(line) = self.line.as_mut() {
+                    self.byes.insert(line.bye(&mut around, &ending));
                 }
                 self.over(ending);
             }

@@ -323,21 +323,34 @@ impl Line {
         }
     }
 
-    /// Sends BYE; `None` when there is no way left to send it.
-    pub(super) fn bye(&mut self, around: &mut Around<'_>, ending: &Ending) -> Option<ClientId> {
+    /// Sends BYE.
+    pub(super) fn bye(&mut self, around: &mut Around<'_>, ending: &Ending) -> ClientId {
         self.quiet();
-        if !self.open {
-            return None;
-        }
         let mut bye = self.request(around, Method::Bye);
         if let Some(reason) = ending.reason_header() {
             bye.headers.push(Name::Reason, reason);
         }
-        Some(
-            around
-                .transactions
-                .request(around.now, self.flow, bye, Some(self.call)),
-        )
+        self.send(around, bye)
+    }
+
+    /// Sends a request within the dialog: on the way of the latest message of the other side, or, when that is
+    /// closed, on a new one to where the dialog's requests go (RFC 3261 §12.2.1.1, RFC 5923).
+    pub(super) fn send(&mut self, around: &mut Around<'_>, request: Message) -> ClientId {
+        let (now, call) = (around.now, Some(self.call));
+        if self.open {
+            return around.transactions.request(now, self.flow, request, call);
+        }
+        let uri = self.dialog.next_hop();
+        around
+            .transactions
+            .request_anew(now, self.flow, uri, request, call)
+    }
+
+    /// A response came on this way: ours go there, too, when we had none any more.
+    pub(super) fn reached(&mut self, flow: Flow) {
+        if !self.open {
+            (self.flow, self.open) = (flow, true);
+        }
     }
 
     /// The call is over: nothing is due any more.

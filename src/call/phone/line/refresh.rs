@@ -35,11 +35,6 @@ const BUSY: Duration = Duration::from_secs(1);
 impl Line {
     /// Sends UPDATE or re-INVITE, or does so later when another INVITE is under way (RFC 3261 §14.1).
     pub(in crate::phone) fn refresh(&mut self, around: &mut Around<'_>, by: By) {
-        if !self.open {
-            // Without a way the session runs out, unless the other side opens one.
-            self.timer.try_later(around.now);
-            return;
-        }
         let update = by == By::Either && self.takes_update;
         if self.ours.is_some() || (!update && self.waits_for_ack()) {
             self.again = Some((around.now + BUSY, by));
@@ -64,9 +59,7 @@ impl Line {
             request.set_body(SDP, offer);
         }
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let id = around
-            .transactions
-            .request(around.now, self.flow, request, Some(self.call));
+        let id = self.send(around, request);
         self.sent = Some(id);
         self.ours = Some(Ours {
             id,
@@ -84,9 +77,7 @@ impl Line {
         request: Message,
     ) -> ClientId {
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let id = around
-            .transactions
-            .request(around.now, self.flow, request, Some(self.call));
+        let id = self.send(around, request);
         if let Some(ours) = self.ours.as_mut().filter(|ours| ours.id == before) {
             (ours.id, ours.cseq) = (id, cseq);
         }

@@ -126,17 +126,9 @@ impl Phones {
             transactions: &mut self.transactions,
             manners: &mut self.manners,
         };
-        let sent = call.line.bye(&mut around, &ending);
-        call.bye = sent;
-        match sent {
-            Some(bye) => {
-                self.by_bye.insert(bye, id);
-            }
-            None => self.outputs.push_back(Output::Note(Note::GaveUp {
-                call: Some(id),
-                what: "BYE: the connection closed",
-            })),
-        }
+        let bye = call.line.bye(&mut around, &ending);
+        call.bye = Some(bye);
+        self.by_bye.insert(bye, id);
         self.rearm(id);
         self.forget_if_done(id);
     }

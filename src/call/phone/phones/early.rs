@@ -9,7 +9,7 @@ use super::super::digits::Told;
 use super::super::line::{Around, By, Turn};
 use super::{Early, Phones, State};
 use crate::note::TransactionId;
-use crate::transaction::{ClientId, Failure};
+use crate::transaction::{ClientId, Failure, Flow};
 
 impl Phones {
     /// The call shall hear something before it is decided.
@@ -95,8 +95,11 @@ impl Phones {
     }
 
     /// A response to an UPDATE or re-INVITE of ours.
-    pub(super) fn responded(&mut self, now: Instant, id: ClientId, response: &Message) {
-        self.of_line(now, id, |line, around| line.responded(around, id, response));
+    pub(super) fn responded(&mut self, now: Instant, id: ClientId, flow: Flow, response: &Message) {
+        self.of_line(now, id, |line, around| {
+            line.reached(flow);
+            line.responded(around, id, response)
+        });
     }
 
     /// None will come.

@@ -3,6 +3,7 @@
 mod authentic;
 mod calls;
 mod early;
+mod elsewhere;
 mod forks;
 mod hostile;
 mod mutants;
@@ -11,7 +12,7 @@ mod sessions;
 mod torture;
 mod within;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ use crate::dialog::session_timer::Policy;
 use crate::ending::{Cause, Ending};
 use crate::negotiate::phone::{Rules, SrtpPolicy};
 use crate::note::{Note, TransactionId};
-use crate::transaction::{Flow, FlowId, Transport};
+use crate::transaction::{Destination, Flow, FlowId, Transport};
 
 /// Which side sent a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +100,12 @@ pub(super) struct World {
     pub(super) phones_plans: Vec<LegPlan>,
     pub(super) caller_plans: Vec<LegPlan>,
     pub(super) closed_legs: Vec<LegId>,
+    /// Connections that were asked for, and what becomes of each; further ones cannot be had.
+    pub(super) connects: Vec<(Side, Destination)>,
+    pub(super) connections: VecDeque<Flow>,
+    /// Other ways to the phones.
+    pub(super) ways: VecDeque<Flow>,
+    pub(super) kept_alive: Vec<(Side, FlowId, Duration)>,
 }
 
 pub(super) fn dial(transport: Transport, srtp: SrtpPolicy) -> Dial {
@@ -106,6 +113,7 @@ pub(super) fn dial(transport: Transport, srtp: SrtpPolicy) -> Dial {
         target: Uri::parse("sip:1234567890@meet.example.com").unwrap(),
         from: Uri::parse("sip:ann@example.com").unwrap(),
         flow: flow_of(Side::Caller, transport),
+        elsewhere: false,
         contact: None,
         user_agent: "test".to_owned(),
         rules: Rules::default(),
@@ -183,6 +191,10 @@ impl World {
             phones_plans: Vec::new(),
             caller_plans: Vec::new(),
             closed_legs: Vec::new(),
+            connects: Vec::new(),
+            connections: VecDeque::new(),
+            ways: VecDeque::new(),
+            kept_alive: Vec::new(),
         };
         world.drain();
         world
@@ -390,6 +402,19 @@ impl World {
                         self.at(Duration::from_millis(1), Event::CallerMedia(event));
                     }
                 }
+                CallerOutput::Connect { id, to } => {
+                    self.connects.push((Side::Caller, to));
+                    let flow = self.connections.pop_front();
+                    let connected = CallerInput::Connected { id, flow };
+                    self.at(Duration::ZERO, Event::Caller(connected));
+                }
+                CallerOutput::KeepAlive { flow, every } => {
+                    self.kept_alive.push((Side::Caller, flow, every));
+                }
+                CallerOutput::NextWay => {
+                    let way = CallerInput::Way(self.ways.pop_front());
+                    self.at(Duration::ZERO, Event::Caller(way));
+                }
                 CallerOutput::Progress { status, .. } => self.progress.push(status),
                 CallerOutput::EarlyMedia { plan } => self.early_plans.push(*plan),
                 CallerOutput::Digit(_) => {}
@@ -412,6 +437,15 @@ impl World {
                     if let Some(event) = media(&command, 10_000) {
                         self.at(Duration::from_millis(1), Event::PhonesMedia(event));
                     }
+                }
+                Output::Connect { id, to } => {
+                    self.connects.push((Side::Phones, to));
+                    let flow = self.connections.pop_front();
+                    let connected = Input::Connected { id, flow };
+                    self.at(Duration::ZERO, Event::Phones(connected));
+                }
+                Output::KeepAlive { flow, every } => {
+                    self.kept_alive.push((Side::Phones, flow, every));
                 }
                 Output::Arrived(arrival) => {
                     let call = arrival.call;

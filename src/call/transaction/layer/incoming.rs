@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use wire::sip::{Message, Method, Name};
+use wire::sip::{Message, Method, Name, Via};
 
-use super::super::flow::Flow;
+use super::super::flow::{Flow, Transport};
 use super::super::key::{ClientKey, MergeKey, ServerKey};
 use super::super::server::{self, Server};
 use super::super::timer::Timer;
@@ -82,9 +82,17 @@ impl Transactions {
         };
         let written = via.clone();
         via.note_source(flow.peer);
+        // RFC 6223 §4.4: a stream whose other side offers to keep it alive is asked to, this often at least.
+        if flow.transport.is_reliable()
+            && via.params.has("keep")
+            && via.params.get("keep").is_none()
+        {
+            via.params.set("keep", Some(KEEP_ALIVE));
+        }
         if via != written {
             message.headers.set_top_via(&via);
         }
+        self.note_alias(flow, &via);
         if self.servers.len() >= self.limit {
             let mut response = Message::response_to(&message, 503, "Service Unavailable");
             response.headers.push(Name::RetryAfter, "5");
@@ -124,6 +132,22 @@ impl Transactions {
             merged,
             cancels,
         });
+    }
+
+    /// Notes that a peer takes requests on its connection (RFC 5923 §8.2). Only TLS, and only an address that the
+    /// connection itself comes from: without a certificate of the peer's that is all that it has proved.
+    fn note_alias(&mut self, flow: Flow, via: &Via) {
+        let sent_by = via.host.ip().map(|ip| ip.to_canonical());
+        if flow.transport != Transport::Tls
+            || !via.params.has("alias")
+            || sent_by != Some(flow.peer.ip().to_canonical())
+        {
+            return;
+        }
+        let address = SocketAddr::new(flow.peer.ip().to_canonical(), via.port.unwrap_or(5061));
+        if self.aliases.len() < self.limit || self.aliases.contains_key(&address) {
+            self.aliases.insert(address, flow);
+        }
     }
 
     /// Whether a request has been here on its way: one of its Vias is of a request that we sent and that is not
@@ -201,10 +225,13 @@ impl Transactions {
 }
 
 /// Where responses go: back along a stream; over UDP where Via says (RFC 3261 §18.2.2, RFC 3581 §4).
-fn reply_to(flow: Flow, via: &wire::sip::Via) -> SocketAddr {
+fn reply_to(flow: Flow, via: &Via) -> SocketAddr {
     if flow.transport.is_reliable() || via.wants_rport() {
         return flow.peer;
     }
     // `received` is the source; only the port may differ. A request must not make us write to third parties.
     SocketAddr::new(flow.peer.ip(), via.port.unwrap_or(5060))
 }
+
+/// Seconds between keep-alives: less than what middle-boxes forget idle connections after.
+const KEEP_ALIVE: &str = "120";

@@ -1,18 +1,20 @@
 //! Requests of ours: sent, sent again, cancelled, and their responses told.
 
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use wire::sip::{Message, Method, Name};
+use wire::sip::{Message, Method, Name, Uri};
 
 use super::super::client::{self, Client};
-use super::super::flow::Flow;
+use super::super::flow::{Flow, Transport};
 use super::super::key::ClientKey;
-use super::super::timer::Timer;
-use super::{ClientId, ClientTransaction, Failure, Output, Transactions};
+use super::super::timer::{GIVE_UP, Timer};
+use super::{ClientId, ClientTransaction, Destination, Failure, Output, Transactions};
 use crate::note::TransactionId;
 
 impl Transactions {
-    /// Sends a request whose top Via has a fresh branch.
+    /// Sends a request whose top Via has a fresh branch. One that is too large for a datagram waits for a
+    /// connection first (RFC 3261 §18.1.1).
     pub fn request(
         &mut self,
         now: Instant,
@@ -20,6 +22,68 @@ impl Transactions {
         message: Message,
         call: Option<TransactionId>,
     ) -> ClientId {
+        let id = self.keep(flow, message, call);
+        let outgrows = |t: &ClientTransaction| t.bytes.len() > LARGEST_DATAGRAM;
+        if !flow.transport.is_reliable() && self.clients.get(&id).is_some_and(outgrows) {
+            self.connect(now, id, Destination::Stream(flow.peer));
+        } else {
+            self.drive_client(now, id, client::Event::Start, None);
+        }
+        id
+    }
+
+    /// Sends a request whose connection `gone` is closed: on another of the same peer, if it has one that takes
+    /// requests (RFC 5923), or on a new one to where `uri` leads.
+    pub fn request_anew(
+        &mut self,
+        now: Instant,
+        gone: Flow,
+        uri: Uri,
+        message: Message,
+        call: Option<TransactionId>,
+    ) -> ClientId {
+        let id = self.keep(gone, message, call);
+        let address = uri
+            .host
+            .ip()
+            .map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(TLS_PORT)));
+        match address
+            .and_then(|address| self.aliases.get(&address))
+            .copied()
+        {
+            Some(alias) => {
+                self.take_over(id, alias);
+                self.drive_client(now, id, client::Event::Start, None);
+            }
+            None => self.connect(now, id, Destination::Uri(uri, gone.transport)),
+        }
+        id
+    }
+
+    /// Says how [`Output::Connect`] went: the way that was opened, or none. Without one a request that was too
+    /// large goes as a datagram all the same (RFC 3261 §18.1.1), and any other fails.
+    pub fn connected(&mut self, now: Instant, id: ClientId, flow: Option<Flow>) {
+        let Some(transaction) = self.clients.get_mut(&id).filter(|t| t.waits) else {
+            return;
+        };
+        transaction.waits = false;
+        let datagrams = !transaction.flow.transport.is_reliable();
+        match flow {
+            Some(flow) => self.take_over(id, flow),
+            None if datagrams => {}
+            None => {
+                self.outputs.push_back(Output::Failed {
+                    id,
+                    why: Failure::FlowClosed,
+                });
+                self.end_client(id);
+                return;
+            }
+        }
+        self.drive_client(now, id, client::Event::Start, None);
+    }
+
+    fn keep(&mut self, flow: Flow, message: Message, call: Option<TransactionId>) -> ClientId {
         let id = ClientId(self.fresh_id());
         let invite = message.method() == Some(&Method::Invite);
         let key = ClientKey::of(&message).unwrap_or_else(|| ClientKey {
@@ -38,10 +102,48 @@ impl Transactions {
                 request: message,
                 ack: None,
                 call,
+                waits: false,
             },
         );
-        self.drive_client(now, id, client::Event::Start, None);
         id
+    }
+
+    fn connect(&mut self, now: Instant, id: ClientId, to: Destination) {
+        let Some(transaction) = self.clients.get_mut(&id) else {
+            return;
+        };
+        transaction.waits = true;
+        // Should nobody say how it went, the request has failed like any other.
+        let timer = if transaction.request.method() == Some(&Method::Invite) {
+            Timer::B
+        } else {
+            Timer::F
+        };
+        self.timers.arm((id.0, timer), now + GIVE_UP);
+        self.outputs.push_back(Output::Connect {
+            id,
+            to,
+            call: transaction.call,
+        });
+    }
+
+    /// Moves a request that was not sent yet to another way; its Via says so (RFC 3261 §18.1.1).
+    fn take_over(&mut self, id: ClientId, flow: Flow) {
+        let Some(transaction) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if let Ok(mut via) = transaction.request.headers.via() {
+            flow.transport.via_name().clone_into(&mut via.transport);
+            if flow.transport == Transport::Tls {
+                via.params.set("alias", None);
+            }
+            transaction.request.headers.set_top_via(&via);
+        }
+        let invite = transaction.request.method() == Some(&Method::Invite);
+        transaction.machine = Client::new(invite, flow.transport.is_reliable());
+        transaction.bytes = transaction.request.to_bytes();
+        transaction.flow = flow;
+        transaction.to = flow.peer;
     }
 
     /// Cancels an INVITE that has got a provisional but no final response (RFC 3261 §9.1); `None` when it has,
@@ -76,6 +178,7 @@ impl Transactions {
             return;
         };
         let call = self.clients.get(&id).and_then(|t| t.call);
+        self.note_keep(id, flow, &message);
         let before = self.outputs.len();
         let event = client::Event::Response(status);
         self.drive_client(now, id, event, Some((flow, message)));
@@ -86,6 +189,27 @@ impl Transactions {
             .any(|output| matches!(output, Output::Response { .. }));
         if !told {
             self.outputs.insert(before, Output::Absorbed { call });
+        }
+    }
+
+    /// Whether the other side takes up our offer to keep the connection alive, and how (RFC 6223 §4.3).
+    fn note_keep(&mut self, id: ClientId, flow: Flow, response: &Message) {
+        let keep = |message: &Message| {
+            let via = message.headers.via().ok()?;
+            via.params.has("keep").then(|| {
+                let seconds = via.params.get("keep")?;
+                seconds.parse::<u32>().ok().filter(|seconds| *seconds > 0)
+            })
+        };
+        let offered = self.request_of(id).and_then(keep) == Some(None);
+        if flow.transport.is_reliable()
+            && offered
+            && let Some(Some(seconds)) = keep(response)
+        {
+            self.outputs.push_back(Output::KeepAlive {
+                flow: flow.id,
+                every: Duration::from_secs(seconds.into()),
+            });
         }
     }
 
@@ -184,3 +308,7 @@ fn derived(invite: &Message, method: &Method, response: Option<&Message>) -> Opt
     message.headers.push(Name::CSeq, format!("{cseq} {method}"));
     Some(message)
 }
+
+/// Octets of the largest request that is sent as a datagram where the path's MTU is not known (RFC 3261 §18.1.1).
+const LARGEST_DATAGRAM: usize = 1300;
+const TLS_PORT: u16 = 5061;
