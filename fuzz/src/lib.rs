@@ -5,6 +5,7 @@
 //! `fuzz_targets`, a `[[bin]]` in `Cargo.toml` and seeds in `corpus/NAME`.
 #![allow(clippy::panic)] // a broken promise is reported by a panic: that is what libFuzzer looks for
 
+mod policy;
 mod rtp;
 mod sdp;
 mod signal;
@@ -14,6 +15,7 @@ mod srtp;
 mod stun;
 mod transactions;
 
+pub use policy::policy;
 pub use rtp::{red, rtcp, rtp, telephone_event};
 pub use sdp::sdp;
 pub use signal::signal_frame;
@@ -29,6 +31,7 @@ pub type Target = fn(&[u8]);
 /// Name and function of every target.
 pub const TARGETS: &[(&str, Target)] = &[
     ("jitter_buffer", jitter_buffer),
+    ("policy", policy),
     ("red", red),
     ("rtcp", rtcp),
     ("rtp", rtp),

@@ -1,4 +1,11 @@
-//! Who calls the API: access keys and whose they are.
+//! Who calls the API, and what they may do: access keys and whose they are, policies and what they say.
+
+mod context;
+pub mod managed;
+pub mod policy;
+
+pub use context::Context;
+pub use managed::Managed;
 
 use crate::store::{AccessKey, Store, StoreError};
 

@@ -1,0 +1,766 @@
+//! What policies say, one behaviour each; and that they say what the plain account of them says.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+
+use super::*;
+
+const ADA: &str = "arn:aws:iam::123456789012:user/ada";
+const MEETING: &str = "arn:aws:chime:us-east-1:123456789012:meeting/stand-up";
+
+fn identity(statement: &Value) -> Policy {
+    let document = json!({"Version": "2012-10-17", "Statement": statement});
+    Policy::identity(&document.to_string()).unwrap()
+}
+
+fn judge(policy: &Policy, action: &str, resource: &str, context: &Context) -> Decision {
+    let request = Request {
+        principal: ADA,
+        action,
+        resource,
+        context,
+    };
+    evaluate([policy], &request)
+}
+
+/// What becomes of an allowance under that condition.
+fn under(condition: &Value, context: &Context) -> bool {
+    let policy = identity(
+        &json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}),
+    );
+    judge(&policy, "chime:GetMeeting", MEETING, context) == Decision::Allowed
+}
+
+fn refusal(document: &Value) -> String {
+    Policy::identity(&document.to_string())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn nothing_is_allowed_that_no_statement_allows() {
+    let policy = identity(&json!([{"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}]));
+    let ask = |action| judge(&policy, action, "*", &Context::new());
+    assert_eq!(ask("chime:GetMeeting"), Decision::Allowed);
+    assert_eq!(ask("chime:DeleteMeeting"), Decision::ImplicitDeny);
+    let request = Request {
+        principal: ADA,
+        action: "chime:GetMeeting",
+        resource: "*",
+        context: &Context::new(),
+    };
+    assert_eq!(evaluate([], &request), Decision::ImplicitDeny);
+}
+
+#[test]
+fn an_explicit_deny_wins_in_whatever_order_and_policy() {
+    let allow = identity(&json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    let deny =
+        identity(&json!({"Effect": "Deny", "Action": "chime:DeleteMeeting", "Resource": "*"}));
+    let context = Context::new();
+    let request = Request {
+        principal: ADA,
+        action: "chime:DeleteMeeting",
+        resource: MEETING,
+        context: &context,
+    };
+    assert_eq!(evaluate([&allow, &deny], &request), Decision::ExplicitDeny);
+    assert_eq!(evaluate([&deny, &allow], &request), Decision::ExplicitDeny);
+    assert_eq!(evaluate([&allow], &request), Decision::Allowed);
+}
+
+#[test]
+fn actions_have_no_case_and_resources_have() {
+    let policy = identity(
+        &json!({"Effect": "Allow", "Action": "CHIME:get*", "Resource": "arn:aws:chime:*:*:meeting/Stand-*"}),
+    );
+    let ask = |action, resource| judge(&policy, action, resource, &Context::new());
+    assert_eq!(
+        ask(
+            "chime:GetMeeting",
+            "arn:aws:chime:us-east-1:123456789012:meeting/Stand-up"
+        ),
+        Decision::Allowed
+    );
+    assert_eq!(ask("chime:GetMeeting", MEETING), Decision::ImplicitDeny);
+}
+
+#[test]
+fn what_is_not_named_is_meant_by_not_action_and_not_resource() {
+    let policy = identity(
+        &json!({"Effect": "Allow", "NotAction": ["chime:Delete*", "s3:*"],
+        "NotResource": "arn:aws:chime:*:*:meeting/secret-*"}),
+    );
+    let ask = |action, resource| judge(&policy, action, resource, &Context::new());
+    assert_eq!(ask("chime:GetMeeting", MEETING), Decision::Allowed);
+    assert_eq!(ask("chime:DeleteMeeting", MEETING), Decision::ImplicitDeny);
+    assert_eq!(
+        ask(
+            "chime:GetMeeting",
+            "arn:aws:chime:us-east-1:1:meeting/secret-1"
+        ),
+        Decision::ImplicitDeny
+    );
+}
+
+#[test]
+fn a_wildcard_does_not_reach_over_the_colons_of_an_arn() {
+    let resource = |pattern: &str, arn: &str| {
+        let policy = identity(&json!({"Effect": "Allow", "Action": "*", "Resource": pattern}));
+        judge(&policy, "chime:GetMeeting", arn, &Context::new()) == Decision::Allowed
+    };
+    assert!(resource("arn:aws:chime:*:123456789012:meeting/*", MEETING));
+    assert!(!resource("arn:aws:chime:*:meeting/*:*", MEETING));
+    assert!(resource("arn:aws:chime:*", MEETING));
+    assert!(!resource("arn:aws:s3:*", MEETING));
+    // The last part has colons of its own.
+    assert!(resource(
+        "arn:aws:logs:*:*:log-group:*",
+        "arn:aws:logs:r:1:log-group:a:b"
+    ));
+    // What an operation makes is not there yet: only `*` speaks of it.
+    assert!(!resource("arn:aws:chime:*:*:*", "*"));
+    assert!(resource("*", "*"));
+}
+
+#[test]
+fn a_variable_is_the_callers_own_value_and_never_a_wildcard() {
+    let policy = identity(&json!({"Effect": "Allow", "Action": "*",
+        "Resource": "arn:aws:chime:*:*:user/${aws:username}/*"}));
+    let ask = |name: &str, resource| {
+        judge(
+            &policy,
+            "chime:GetUser",
+            resource,
+            &Context::new().with("AWS:UserName", name),
+        )
+    };
+    let adas = "arn:aws:chime:r:123456789012:user/ada/x";
+    assert_eq!(ask("ada", adas), Decision::Allowed);
+    assert_eq!(ask("bob", adas), Decision::ImplicitDeny);
+    assert_eq!(ask("*", adas), Decision::ImplicitDeny);
+    // A session's id has a colon, which is no border of the ARN.
+    let policy = identity(&json!({"Effect": "Allow", "Action": "*",
+        "Resource": "arn:aws:connect:*:*:instance/i/user/${aws:userid}"}));
+    let session = Context::new().with("aws:userid", "AROAEXAMPLE:ada");
+    let own = "arn:aws:connect:r:123456789012:instance/i/user/AROAEXAMPLE:ada";
+    assert_eq!(
+        judge(&policy, "connect:GetFederationToken", own, &session),
+        Decision::Allowed
+    );
+}
+
+#[test]
+fn a_variable_without_value_never_allows_and_denies_only_what_it_could_mean() {
+    let statement = |effect: &str| {
+        identity(
+            &json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": effect, "Action": "*",
+                "Resource": "arn:aws:chime:*:*:user/${aws:username}"}]),
+        )
+    };
+    let only = identity(&json!({"Effect": "Allow", "Action": "*",
+        "Resource": "arn:aws:chime:*:*:user/${aws:username}"}));
+    let none = Context::new();
+    let user = "arn:aws:chime:r:123456789012:user/ada";
+    assert_eq!(judge(&only, "a:b", user, &none), Decision::ImplicitDeny);
+    assert_eq!(
+        judge(&statement("Deny"), "a:b", user, &none),
+        Decision::ExplicitDeny
+    );
+    assert_eq!(
+        judge(&statement("Deny"), "a:b", MEETING, &none),
+        Decision::Allowed
+    );
+}
+
+#[test]
+fn variables_have_defaults_and_ways_to_write_their_own_signs() {
+    let equals = |pattern: &str, value: &str| {
+        let condition = json!({"StringEquals": {"k": pattern}});
+        under(&condition, &Context::new().with("k", value))
+    };
+    assert!(equals("${aws:username, 'nobody'}", "nobody"));
+    assert!(equals("a${*}${?}${$}{", "a*?${"));
+    let like = json!({"StringLike": {"k": "a${*}?"}});
+    assert!(under(&like, &Context::new().with("k", "a*x")));
+    assert!(!under(&like, &Context::new().with("k", "abx")));
+    // Policies from before 2012 have no variables.
+    let old = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*",
+        "Condition": {"StringEquals": {"k": "${aws:username}"}}}});
+    let old = Policy::identity(&old.to_string()).unwrap();
+    let context = Context::new().with("k", "${aws:username}");
+    assert_eq!(judge(&old, "a:b", "*", &context), Decision::Allowed);
+}
+
+#[test]
+fn each_operator_compares_as_its_name_says() {
+    // Operator, value in the policy, value that passes, value that does not.
+    let cases = [
+        ("StringEquals", "Ada", "Ada", "ada"),
+        ("StringNotEquals", "Ada", "ada", "Ada"),
+        ("StringEqualsIgnoreCase", "Ada", "aDA", "adam"),
+        ("StringNotEqualsIgnoreCase", "Ada", "adam", "aDA"),
+        ("StringLike", "a?a*", "adam", "eve"),
+        ("StringNotLike", "a?a*", "eve", "adam"),
+        ("NumericEquals", "10", "10.0", "11"),
+        ("NumericNotEquals", "10", "11", "10.0"),
+        ("NumericLessThan", "10", "9.5", "10"),
+        ("NumericLessThanEquals", "10", "10", "10.5"),
+        ("NumericGreaterThan", "10", "11", "10"),
+        ("NumericGreaterThanEquals", "10", "10", "9"),
+        (
+            "DateEquals",
+            "2026-03-01",
+            "2026-03-01T01:00:00+01:00",
+            "2026-03-01T00:00:01Z",
+        ),
+        ("DateNotEquals", "2026-03-01", "2026-03-02", "2026-03-01"),
+        (
+            "DateLessThan",
+            "2026-03-01T00:00:00Z",
+            "1740000000",
+            "1780000000",
+        ),
+        (
+            "DateLessThanEquals",
+            "2026-03-01",
+            "2026-03-01",
+            "2026-03-02",
+        ),
+        ("DateGreaterThan", "2026-03-01", "2026-03-02", "2026-03-01"),
+        (
+            "DateGreaterThanEquals",
+            "2026-03-01",
+            "2026-03-01",
+            "2026-02-28",
+        ),
+        ("Bool", "true", "True", "false"),
+        ("IpAddress", "203.0.113.0/24", "203.0.113.77", "203.0.114.1"),
+        (
+            "IpAddress",
+            "203.0.113.9",
+            "::ffff:203.0.113.9",
+            "203.0.113.8",
+        ),
+        (
+            "IpAddress",
+            "2001:db8::/33",
+            "2001:db8:7fff::1",
+            "2001:db8:8000::1",
+        ),
+        ("IpAddress", "0.0.0.0/0", "8.8.8.8", "2001:db8::1"),
+        (
+            "NotIpAddress",
+            "203.0.113.0/24",
+            "203.0.114.1",
+            "203.0.113.77",
+        ),
+        (
+            "ArnEquals",
+            "arn:aws:iam::*:user/a*",
+            "arn:aws:iam::123456789012:user/ada",
+            "arn:aws:iam::123456789012:user/bob",
+        ),
+        (
+            "ArnLike",
+            "arn:aws:iam::*:user/ada",
+            "arn:aws:iam::123456789012:user/ada",
+            "arn:aws:iam::1:x:user/ada",
+        ),
+        (
+            "ArnNotEquals",
+            "arn:aws:iam::*:user/ada",
+            "arn:aws:iam::1:user/bob",
+            "arn:aws:iam::1:user/ada",
+        ),
+        (
+            "ArnNotLike",
+            "arn:aws:iam::*:user/ada",
+            "arn:aws:iam::1:user/bob",
+            "arn:aws:iam::1:user/ada",
+        ),
+        ("BinaryEquals", "AAEC", "AAEC", "AAED"),
+    ];
+    for (operator, wanted, passes, fails) in cases {
+        let condition = json!({operator: {"k": wanted}});
+        let with = |value: &str| under(&condition, &Context::new().with("k", value));
+        assert!(with(passes), "{operator} {wanted} refuses {passes}");
+        assert!(!with(fails), "{operator} {wanted} lets {fails} pass");
+    }
+}
+
+#[test]
+fn a_missing_key_meets_only_negations_and_if_exists() {
+    let none = Context::new();
+    for (condition, met) in [
+        (json!({"StringEquals": {"k": "a"}}), false),
+        (json!({"StringNotEquals": {"k": "a"}}), true),
+        (json!({"NotIpAddress": {"k": "10.0.0.0/8"}}), true),
+        (json!({"StringEqualsIfExists": {"k": "a"}}), true),
+        (json!({"BoolIfExists": {"k": "true"}}), true),
+        (json!({"ForAllValues:StringEquals": {"k": "a"}}), true),
+        (json!({"ForAnyValue:StringEquals": {"k": "a"}}), false),
+        (json!({"ForAnyValue:StringNotEquals": {"k": "a"}}), false),
+        (
+            json!({"ForAnyValue:StringEqualsIfExists": {"k": "a"}}),
+            true,
+        ),
+        (json!({"Null": {"k": "true"}}), true),
+        (json!({"Null": {"k": false}}), false),
+    ] {
+        assert_eq!(under(&condition, &none), met, "{condition}");
+    }
+    let there = none.with("k", "x");
+    assert!(under(&json!({"Null": {"K": "false"}}), &there));
+    assert!(!under(&json!({"Null": {"k": "true"}}), &there));
+    assert!(!under(&json!({"StringEqualsIfExists": {"k": "a"}}), &there));
+}
+
+#[test]
+fn all_conditions_must_be_met_by_one_of_their_values_each() {
+    let condition = json!({"StringEquals": {"a": ["1", "2"], "b": "3"}, "Bool": {"c": true}});
+    let context = |a: &str, b: &str, c: &str| Context::new().with("a", a).with("b", b).with("c", c);
+    assert!(under(&condition, &context("2", "3", "true")));
+    assert!(!under(&condition, &context("4", "3", "true")));
+    assert!(!under(&condition, &context("1", "4", "true")));
+    assert!(!under(&condition, &context("1", "3", "false")));
+}
+
+#[test]
+fn several_values_are_compared_as_the_set_operator_says() {
+    let mut context = Context::new();
+    context.set("k", ["a".to_owned(), "b".to_owned()]);
+    for (condition, met) in [
+        (json!({"ForAnyValue:StringEquals": {"k": ["b", "c"]}}), true),
+        (json!({"ForAnyValue:StringEquals": {"k": "c"}}), false),
+        (
+            json!({"ForAllValues:StringEquals": {"k": ["a", "b", "c"]}}),
+            true,
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"k": ["b", "c"]}}),
+            false,
+        ),
+        (json!({"ForAllValues:StringNotEquals": {"k": "c"}}), true),
+        (json!({"ForAllValues:StringNotEquals": {"k": "a"}}), false),
+        // Without a set operator nobody knows which is meant.
+        (json!({"StringEquals": {"k": ["a", "b"]}}), false),
+        (json!({"StringNotEquals": {"k": "c"}}), false),
+    ] {
+        assert_eq!(under(&condition, &context), met, "{condition}");
+    }
+}
+
+#[test]
+fn an_operator_that_nobody_knows_never_allows_and_always_denies() {
+    for operator in [
+        "StringResembles",
+        "stringEquals",
+        "ForSomeValues:StringEquals",
+        "NullIfExists",
+        "ForAnyValue:Null",
+        "IfExists",
+    ] {
+        let condition = json!({operator: {"k": "a"}});
+        let context = Context::new().with("k", "a");
+        assert!(!under(&condition, &context), "{operator}");
+        let policy = identity(&json!([{"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "chime:DeleteMeeting", "Resource": "*", "Condition": condition}]));
+        assert_eq!(policy.unknown_operators(), [operator]);
+        let ask = |action| judge(&policy, action, MEETING, &context);
+        assert_eq!(ask("chime:DeleteMeeting"), Decision::ExplicitDeny);
+        assert_eq!(ask("chime:GetMeeting"), Decision::Allowed);
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_compared_never_allows_and_always_denies() {
+    for (operator, wanted) in [
+        ("NumericNotEquals", "1"),
+        ("DateLessThan", "2026-01-01"),
+        ("NotIpAddress", "10.0.0.0/8"),
+        ("Bool", "true"),
+        ("BinaryEquals", "AAEC"),
+    ] {
+        let condition = json!({operator: {"k": wanted}});
+        let context = Context::new().with("k", "!");
+        assert!(!under(&condition, &context), "{operator}");
+        let deny = identity(
+            &json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}),
+        );
+        let decision = judge(&deny, "a:b", "*", &context);
+        assert_eq!(decision, Decision::ExplicitDeny, "{operator}");
+    }
+}
+
+#[test]
+fn a_wrong_policy_is_told_what_is_wrong_and_where() {
+    let statement = |more: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        for (name, value) in more.as_object().unwrap() {
+            if value.is_null() {
+                statement.as_object_mut().unwrap().remove(name);
+            } else {
+                statement[name] = value.clone();
+            }
+        }
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    };
+    for (document, said) in [
+        (json!([]), "the policy: is not an object"),
+        (json!({}), "Statement: is missing"),
+        (json!({"Statement": []}), "Statement: is empty"),
+        (
+            json!({"Version": "2026-01-01", "Statement": []}),
+            "Version: is not \"2012-10-17\"",
+        ),
+        (json!({"Statements": []}), "Statements: has no meaning here"),
+        (
+            statement(json!({"Effect": "Permit"})),
+            "Statement[0].Effect: is not \"Allow\" or \"Deny\"",
+        ),
+        (
+            statement(json!({"Effect": null})),
+            "Statement[0].Effect: is missing",
+        ),
+        (
+            statement(json!({"NotAction": "a:b"})),
+            "Statement[0].NotAction: cannot stand beside Action",
+        ),
+        (
+            statement(json!({"Action": ["chime:*", "GetMeeting"]})),
+            "Statement[0].Action[1]: is not an action such as chime:GetMeeting, or *",
+        ),
+        (
+            statement(json!({"Action": []})),
+            "Statement[0].Action: is empty",
+        ),
+        (
+            statement(json!({"Resource": "meeting/1"})),
+            "Statement[0].Resource: is not an ARN of six parts, or *",
+        ),
+        (
+            statement(json!({"Resource": null})),
+            "Statement[0].Resource: is missing",
+        ),
+        (
+            statement(json!({"Resource": "arn:aws:chime:::x/${aws:username"})),
+            "Statement[0].Resource: is not a text whose ${ is closed by }",
+        ),
+        (
+            statement(json!({"Principal": "*"})),
+            "Statement[0].Principal: has no meaning here",
+        ),
+        (
+            statement(json!({"Sid": "not one word"})),
+            "Statement[0].Sid: is not a text of letters and digits",
+        ),
+        (
+            statement(
+                json!({"Condition": {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "10.0.0.0/33"]}}}),
+            ),
+            "Statement[0].Condition.IpAddress.aws:SourceIp[1]: is not an address or a range such as 203.0.113.0/24 or 2001:db8::/32",
+        ),
+        (
+            statement(json!({"Condition": {"NumericEquals": {"k": "inf"}}})),
+            "Statement[0].Condition.NumericEquals.k: is not a number",
+        ),
+        (
+            statement(json!({"Condition": {"StringEquals": {"k": []}}})),
+            "Statement[0].Condition.StringEquals.k: is empty",
+        ),
+        (
+            statement(json!({"Condition": {"StringEquals": "k"}})),
+            "Statement[0].Condition.StringEquals: is not an object",
+        ),
+    ] {
+        assert_eq!(refusal(&document), said);
+    }
+    let twice = json!({"Statement": [
+        {"Sid": "a", "Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Sid": "a", "Effect": "Deny", "Action": "*", "Resource": "*"}]});
+    assert_eq!(refusal(&twice), "Statement[1].Sid: is there twice");
+    let said = Policy::identity("{\"Statement\": [], \"Statement\": {}}").unwrap_err();
+    let twice = "the policy is no JSON: \"Statement\" is there twice at line 1 column ";
+    assert!(said.to_string().starts_with(twice), "{said}");
+    let long = format!("{{\"Id\": \"{}\"}}", "x".repeat(20_000));
+    assert_eq!(
+        Policy::identity(&long),
+        Err(PolicyError::TooLong(20_011 - 1))
+    );
+    let deep = "[".repeat(5000);
+    assert!(matches!(
+        Policy::identity(&deep),
+        Err(PolicyError::NotJson(_))
+    ));
+}
+
+#[test]
+fn a_trust_policy_names_accounts_users_and_roles() {
+    let trust = |principal: Value, arn: &str| {
+        let document = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+            "Principal": principal, "Action": "sts:AssumeRole"}});
+        let request = Request {
+            principal: arn,
+            action: "sts:AssumeRole",
+            resource: "arn:aws:iam::123456789012:role/r",
+            context: &Context::new(),
+        };
+        Policy::trust(&document.to_string())
+            .unwrap()
+            .trusts(&request)
+    };
+    assert_eq!(trust(json!("*"), ADA), Trust::Caller);
+    assert_eq!(trust(json!({"AWS": ADA}), ADA), Trust::Caller);
+    assert_eq!(trust(json!({"AWS": "123456789012"}), ADA), Trust::Account);
+    assert_eq!(
+        trust(
+            json!({"AWS": ["999999999999", "arn:aws:iam::123456789012:root"]}),
+            ADA
+        ),
+        Trust::Account
+    );
+    assert_eq!(trust(json!({"AWS": "999999999999"}), ADA), Trust::Refused);
+    assert_eq!(
+        trust(json!({"Service": "chime.amazonaws.com"}), ADA),
+        Trust::Refused
+    );
+    let role = json!({"AWS": "arn:aws:iam::123456789012:role/on-call"});
+    let session = "arn:aws:sts::123456789012:assumed-role/on-call/ada";
+    assert_eq!(trust(role.clone(), session), Trust::Caller);
+    let other = "arn:aws:sts::123456789012:assumed-role/on-call-2/ada";
+    assert_eq!(trust(role, other), Trust::Refused);
+    for (document, said) in [
+        (
+            json!({"Statement": {"Effect": "Allow", "Action": "*"}}),
+            "Statement[0].Principal: is missing",
+        ),
+        (
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Principal": {"AWS": "ada"}}}),
+            "Statement[0].Principal.AWS: is not an account id, the ARN of a principal, or *",
+        ),
+        (
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Principal": "*", "Resource": "*"}}),
+            "Statement[0].Resource: has no meaning here",
+        ),
+    ] {
+        let refused = Policy::trust(&document.to_string()).unwrap_err();
+        assert_eq!(refused.to_string(), said);
+    }
+}
+
+#[test]
+fn a_pattern_full_of_stars_is_done_soon() {
+    let pattern = format!("chime:{}", "*a".repeat(2000));
+    let policy = identity(&json!({"Effect": "Allow", "Action": pattern, "Resource": "*"}));
+    let action = format!("chime:{}b", "a".repeat(2000));
+    let begun = std::time::Instant::now();
+    assert_eq!(
+        judge(&policy, &action, "*", &Context::new()),
+        Decision::ImplicitDeny
+    );
+    assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+}
+
+const ACTIONS: &[&str] = &["chime:GetMeeting", "chime:ListUsers", "s3:GetObject"];
+const ACTION_PATTERNS: &[&str] = &[
+    "*",
+    "chime:*",
+    "CHIME:Get*",
+    "chime:?etMeeting",
+    "*:*Object",
+    "chime:GetMeeting",
+    "s3:*",
+];
+const RESOURCES: &[&str] = &[
+    "*",
+    "arn:aws:chime:us-east-1:123456789012:meeting/stand-up",
+    "arn:aws:chime:eu-west-1:123456789012:user/ada",
+    "arn:aws:s3:::records/a:b",
+];
+const RESOURCE_PATTERNS: &[&str] = &[
+    "*",
+    "arn:aws:chime:*",
+    "arn:aws:chime:*:*:meeting/*",
+    "arn:aws:chime:us-?ast-1:123456789012:*",
+    "arn:aws:chime:*:*:user/${aws:username}",
+    "arn:aws:s3:::records/a?*",
+];
+/// Operators, and values for them.
+const OPERATORS: &[(&str, &[&str])] = &[
+    ("StringEquals", &["a", "ada", "${aws:username}"]),
+    ("StringNotEquals", &["a", "ada", "${aws:username}"]),
+    ("StringEqualsIgnoreCase", &["A", "ADA"]),
+    ("StringNotEqualsIgnoreCase", &["A", "ADA"]),
+    ("StringLike", &["a*", "?", "*b*", "a${aws:username}*"]),
+    ("StringNotLike", &["a*", "?", "*b*"]),
+    ("NumericEquals", &["1", "2"]),
+    ("NumericNotEquals", &["1", "2"]),
+    ("NumericLessThan", &["1", "2"]),
+    ("NumericGreaterThanEquals", &["1", "2"]),
+    ("Bool", &["true", "false"]),
+    ("IpAddress", &["10.0.0.0/8", "192.0.2.0/24", "10.1.2.3"]),
+    ("NotIpAddress", &["10.0.0.0/8", "192.0.2.0/24"]),
+    ("DateGreaterThan", &["2026-03-01T00:00:00Z"]),
+    ("DateLessThanEquals", &["2026-03-02T00:00:00Z"]),
+    ("ArnLike", &["*", "arn:aws:chime:*:*:user/${aws:username}"]),
+    ("ArnNotEquals", &["arn:aws:chime:*:*:meeting/*"]),
+    ("StringResembles", &["a"]),
+];
+
+/// Keys that the operators of one kind look at, and the values that requests have for them.
+fn key_of(operator: &str) -> (&'static str, &'static [&'static str]) {
+    if operator.starts_with("Numeric") {
+        ("test:Number", &["1", "2", "3", "many"])
+    } else if operator.starts_with("Bool") {
+        ("test:Flag", &["true", "false"])
+    } else if operator.contains("Ip") {
+        ("aws:SourceIp", &["10.1.2.3", "192.0.2.9"])
+    } else if operator.starts_with("Date") {
+        (
+            "test:Time",
+            &[
+                "2026-03-01T00:00:00Z",
+                "2026-03-02T00:00:00Z",
+                "2026-03-03T00:00:00Z",
+            ],
+        )
+    } else if operator.starts_with("Arn") {
+        ("test:Arn", RESOURCES)
+    } else {
+        ("test:Text", &["a", "ada", "Ada", "abc", "b"])
+    }
+}
+
+fn pick(list: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    let one = prop::sample::select(list).prop_map(str::to_owned);
+    prop::collection::vec(one, 1..=2)
+}
+
+fn condition() -> impl Strategy<Value = (String, String, Value)> {
+    let quantifier = prop::sample::select(&["", "", "", "ForAnyValue:", "ForAllValues:"][..]);
+    let suffix = prop::sample::select(&["", "", "IfExists"][..]);
+    prop::sample::select(OPERATORS).prop_flat_map(move |(operator, values)| {
+        let null = (operator == "Bool").then_some("Null").into_iter();
+        let names: Vec<&str> = [operator].into_iter().chain(null).collect();
+        let name = prop::sample::select(names);
+        (name, quantifier.clone(), suffix.clone(), pick(values)).prop_map(
+            |(name, quantifier, suffix, values)| {
+                let (key, _) = key_of(name);
+                if name == "Null" {
+                    return ("Null".to_owned(), "test:Text".to_owned(), json!(values));
+                }
+                let operator = format!("{quantifier}{name}{suffix}");
+                (operator, key.to_owned(), json!(values))
+            },
+        )
+    })
+}
+
+fn statement() -> impl Strategy<Value = Value> {
+    let conditions = prop::collection::vec(condition(), 0..=2);
+    (
+        prop::sample::select(&["Allow", "Allow", "Deny"][..]),
+        prop::sample::select(&["Action", "Action", "NotAction"][..]),
+        pick(ACTION_PATTERNS),
+        prop::sample::select(&["Resource", "Resource", "NotResource"][..]),
+        pick(RESOURCE_PATTERNS),
+        conditions,
+    )
+        .prop_map(
+            |(effect, action, actions, resource, resources, conditions)| {
+                let mut statement = json!({"Effect": effect, action: actions, resource: resources});
+                for (operator, key, values) in conditions {
+                    statement["Condition"][operator][key] = values;
+                }
+                statement
+            },
+        )
+}
+
+fn document() -> impl Strategy<Value = Value> {
+    prop::collection::vec(statement(), 1..=3)
+        .prop_map(|statements| json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+fn context() -> impl Strategy<Value = Context> {
+    let values = |list: &'static [&'static str]| {
+        let one = prop::sample::select(list).prop_map(str::to_owned);
+        prop::collection::vec(one, 0..=2)
+    };
+    let of = |operator| {
+        let (key, list) = key_of(operator);
+        values(list).prop_map(move |values| (key, values))
+    };
+    let name = prop::option::of(prop::sample::select(&["ada", "a", "bc"][..])).prop_map(|name| {
+        (
+            "aws:username",
+            name.into_iter().map(str::to_owned).collect(),
+        )
+    });
+    (
+        of("Numeric"),
+        of("Bool"),
+        of("Ip"),
+        of("Date"),
+        of("Arn"),
+        of("String"),
+        name,
+    )
+        .prop_map(|(a, b, c, d, e, f, g)| {
+            let mut context = Context::new();
+            for (key, values) in [a, b, c, d, e, f, g] {
+                context.set(key, values);
+            }
+            context
+        })
+}
+
+#[test]
+fn policies_mean_what_the_plain_account_of_them_says() {
+    let config = Config {
+        cases: 6000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[4; 32]);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let questions = (
+        prop::collection::vec(document(), 1..=2),
+        prop::sample::select(ACTIONS),
+        prop::sample::select(RESOURCES),
+        context(),
+    );
+    let seen = RefCell::new(HashMap::<Decision, usize>::new());
+    runner
+        .run(&questions, |(documents, action, resource, context)| {
+            let request = Request {
+                principal: ADA,
+                action,
+                resource,
+                context: &context,
+            };
+            let policies: Vec<Policy> = documents
+                .iter()
+                .map(|document| Policy::identity(&document.to_string()).unwrap())
+                .collect();
+            let decision = evaluate(&policies, &request);
+            prop_assert_eq!(decision, reference::decide(&documents, &request));
+            *seen.borrow_mut().entry(decision).or_default() += 1;
+            Ok(())
+        })
+        .unwrap();
+    // A comparison in which one answer hardly comes up would show little.
+    for decision in [
+        Decision::Allowed,
+        Decision::ImplicitDeny,
+        Decision::ExplicitDeny,
+    ] {
+        let count = seen.borrow().get(&decision).copied().unwrap_or_default();
+        assert!(count > 300, "{decision:?} came up {count} times");
+    }
+}
