@@ -97,6 +97,9 @@ fn blame(config: &Config, error: NodeError) -> Result<ConfigError, NodeError> {
             error.to_string(),
             "leave the key out, or name another data folder",
         )),
+        NodeError::Store(store::StoreError::Key(bad)) => {
+            Ok(config.refuse_secrets_key(bad.to_string()))
+        }
         other => Err(other),
     }
 }

@@ -60,6 +60,7 @@ pub const KEYS: &[Key] = &[
     optional("tls.certificate"),
     optional("tls.key"),
     optional("tls.folder"),
+    optional("secrets.key_file"),
     key("drain.deadline", r#""30s""#),
     key("limits.attendees", "250"),
     key("limits.video", "25"),

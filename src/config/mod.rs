@@ -23,6 +23,7 @@ use call::authenticate::Users;
 pub use error::{ConfigError, EXIT_CODE, Origin};
 pub use keys::{KEYS, Key};
 
+use crate::store::{KeySource, Secret};
 use read::Reader;
 use source::{Setting, Settings};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Certificates.
     pub tls: Tls,
+    /// The key of the secrets at rest.
+    pub secrets: Secrets,
     /// Leaving in good order.
     pub drain: Drain,
     /// Bounds.
@@ -203,6 +206,16 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// Section `secrets`.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Where the master key comes from.
+    pub key: KeySource,
+}
+
+/// The environment variable that may hold the master key itself.
+pub const SECRETS_KEY: &str = "CAMPANILE_SECRETS_KEY";
+
 /// Section `drain`.
 #[derive(Clone, Debug)]
 pub struct Drain {
@@ -310,7 +323,7 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// `--data`, stronger than every other word about `node.data`.
     pub data: Option<PathBuf>,
-    /// The process's environment; only `CAMPANILE__…` is looked at.
+    /// The process's environment; only `CAMPANILE__…` and [`SECRETS_KEY`] are looked at.
     pub environment: Vec<(String, String)>,
 }
 
@@ -345,7 +358,12 @@ impl Config {
                 },
             );
         }
-        Self::from_settings(&settings)
+        let mut config = Self::from_settings(&settings)?;
+        let key = sources.environment.iter();
+        if let Some((_, key)) = key.rev().find(|(name, _)| name == SECRETS_KEY) {
+            config.secrets.key = KeySource::Text(Secret::new(key.clone()));
+        }
+        Ok(config)
     }
 
     /// The defaults alone.
@@ -366,6 +384,20 @@ impl Config {
     ) -> ConfigError {
         let origin = self.origins.get(key).cloned().unwrap_or(Origin::Default);
         ConfigError::new(origin, key, problem, remedy)
+    }
+
+    /// An error about the master key, told of where it came from.
+    #[must_use]
+    pub fn refuse_secrets_key(&self, problem: impl Into<String>) -> ConfigError {
+        let key = "secrets.key_file";
+        let remedy = "give the key that this data folder was first started with";
+        match self.secrets.key {
+            KeySource::Text(_) => {
+                let origin = Origin::Environment(SECRETS_KEY.to_owned());
+                ConfigError::new(origin, key, problem, remedy)
+            }
+            KeySource::File(_) | KeySource::DataFolder => self.refuse(key, problem, remedy),
+        }
     }
 
     /// Checks what lies on disk: certificate and key fit each other, files of users can be read, the data folder
@@ -472,6 +504,12 @@ impl Config {
             tls: Tls {
                 files: check::tls_files(&read)?,
                 folder: read.optional_text("tls.folder")?.map(PathBuf::from),
+            },
+            secrets: Secrets {
+                key: match read.optional_text("secrets.key_file")? {
+                    Some(path) => KeySource::File(path.into()),
+                    None => KeySource::DataFolder,
+                },
             },
             drain: Drain {
                 deadline: read.duration("drain.deadline", seconds(0), seconds(86_400))?,

@@ -11,7 +11,7 @@ mod refusal;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use access::Caller;
+pub use access::{Caller, Context};
 pub use meetings::Directory;
 pub use place::Place;
 pub use refusal::Refusal;

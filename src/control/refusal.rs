@@ -15,6 +15,19 @@ pub enum Refusal {
         /// What it must be.
         rule: String,
     },
+    /// The caller's policies do not allow it.
+    #[error("User: {arn} is not authorized to perform: {action} on resource: {resource}")]
+    Forbidden {
+        /// The caller.
+        arn: String,
+        /// What it asked for, such as `chime:GetMeeting`.
+        action: String,
+        /// What for: an ARN, or `*`.
+        resource: String,
+    },
+    /// A policy that is none: what is wrong, and where.
+    #[error("{0}")]
+    BadPolicy(String),
     /// There is no such thing, or it belongs to another account.
     #[error("{0} was not found")]
     NotFound(&'static str),

@@ -1,11 +1,12 @@
 //! The HTTPS listener: API operations, browser signaling, the page; and the admin and health listeners.
 //!
 //! One host serves all: `/signal/…` is a WebSocket, `/join` and `/client-events` are the page's, `/`
-//! and `/meet/…` the page itself; everything else is the signed API or nothing.
+//! and `/meet/…` the page itself; everything else is the signed API, or the token service, or nothing.
 
 pub mod admin;
 pub mod api;
 mod body;
+mod caller;
 mod client_events;
 pub mod health;
 mod join;
@@ -14,6 +15,7 @@ mod serve;
 mod signal;
 #[cfg(test)]
 mod socket_tests;
+mod sts;
 #[cfg(test)]
 mod tests;
 
@@ -92,6 +94,9 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
         }
     }
     match body::read(rest, shared.most_body).await {
+        Ok(body) if sts::is_meant(&parts, &body) => {
+            sts::answer(&shared.control, &parts, &body).await
+        }
         Ok(body) => api::answer(&shared.control, &parts, &body).await,
         Err(error) => api::refuse(&shared.control, error),
     }

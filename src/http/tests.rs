@@ -184,13 +184,10 @@ async fn a_token_of_another_request_is_a_conflict() {
 async fn another_accounts_meeting_does_not_exist() {
     let mut server = server().await;
     let meeting = server.meeting().await;
-    server.key = server
-        .shared
-        .control
-        .store
-        .create_access_key("999999999999", "eve", 1)
-        .await
-        .unwrap();
+    let store = &server.shared.control.store;
+    let other = store.create_owner_account(Some("999999999999"), "Eve's", 1);
+    let (_, key) = other.await.unwrap().unwrap();
+    server.key = key;
     let id = text(&meeting, "/MeetingId");
     for (method, path) in [
         ("GET", format!("/meetings/{id}")),
@@ -435,7 +432,9 @@ async fn the_administrators_socket_makes_lists_and_ends_meetings() {
     assert_eq!(server.send(end).await.0, StatusCode::OK);
     let (_, listed, _) = server.send(list()).await;
     assert_eq!(listed, json!({"Meetings": []}));
-    let keys = Request::get("/keys").body(Body::empty()).unwrap();
+    let keys = Request::post("/access/ListAccessKeys")
+        .body(Body::empty())
+        .unwrap();
     let (_, keys, _) = server.send(keys).await;
     assert_eq!(
         text(&keys, "/AccessKeys/0/AccessKeyId"),

@@ -1,9 +1,11 @@
-//! Access keys of API callers.
+//! Access keys of users. Their secrets are sealed at rest and come out only to be compared with.
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
+use thiserror::Error;
 
-use super::{Secret, Store, StoreError, draw};
+use super::seal::Place;
+use super::{Principal, PrincipalKind, Seal, Secret, Store, StoreError, draw, principals};
 
 /// One access key. Its secret is hidden from `Debug`.
 #[derive(Clone, Debug)]
@@ -16,20 +18,58 @@ pub struct AccessKey {
     pub account_id: String,
     /// The user's name within the account.
     pub user_name: String,
+    /// The user's unique id.
+    pub principal_id: String,
     /// Made, ms since the epoch.
     pub created_ms: i64,
-    /// Revoked, ms since the epoch.
+    /// Revoked for good, ms since the epoch.
     pub revoked_ms: Option<i64>,
+    /// Out of use for the time being, ms since the epoch.
+    pub inactive_ms: Option<i64>,
+    /// Last used, ms since the epoch, within a minute.
+    pub last_used_ms: Option<i64>,
 }
 
-const COLUMNS: &str =
-    "access_key_id, secret_access_key, account_id, user_name, created_ms, revoked_ms";
+impl AccessKey {
+    /// Whether requests may be signed with it.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.revoked_ms.is_none() && self.inactive_ms.is_none()
+    }
+}
 
-/// The user that the first start makes.
-const ADMINISTRATOR: &str = "administrator";
+/// Why a user got no further key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum NoNewKey {
+    /// There is no such user.
+    #[error("there is no such user")]
+    NoUser,
+    /// The user has as many as are needed to change from one to the next.
+    #[error("a user has at most {MOST_KEYS} keys; delete one first")]
+    TooMany,
+}
+
+const COLUMNS: &str = "access_key_id, secret_access_key, account_id, user_name, principal_id, created_ms, \
+                       revoked_ms, inactive_ms, last_used_ms";
+
+/// The user that the first start makes in an account.
+pub(super) const ADMINISTRATOR: &str = "administrator";
+
+/// Where the secrets stand, but for the row.
+pub(super) const SECRET: Place<'static> = Place {
+    table: "access_keys",
+    column: "secret_access_key",
+    row: "",
+};
+
+/// Keys of one user that are not revoked: one in use, and one to change to.
+const MOST_KEYS: i64 = 2;
+
+/// How far the time of last use may be behind, ms: not every request should write.
+const USE_NOTED_EVERY: i64 = 60_000;
 
 impl Store {
-    /// The oldest usable key of the first administrator; made where there is none.
+    /// The oldest usable key of the account's first administrator; account, user and key are made where missing.
     ///
     /// # Errors
     /// The database.
@@ -40,41 +80,63 @@ impl Store {
     ) -> Result<AccessKey, StoreError> {
         let mut transaction = self.write().await?;
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM access_keys WHERE account_id = $1 AND user_name = $2 AND revoked_ms IS NULL \
-             ORDER BY created_ms LIMIT 1"
+            "SELECT {COLUMNS} FROM access_keys WHERE account_id = $1 AND user_name = $2 \
+             AND revoked_ms IS NULL AND inactive_ms IS NULL ORDER BY created_ms LIMIT 1"
         )))
         .bind(account_id.to_owned())
         .bind(ADMINISTRATOR)
         .fetch_optional(&mut *transaction)
         .await?;
         if let Some(row) = row {
-            return from_row(&row);
+            return self.key_from_row(&row);
         }
-        let key = insert(&mut transaction, account_id, ADMINISTRATOR, now_ms).await?;
+        principals::ensure_account(&mut transaction, account_id, now_ms).await?;
+        let user = PrincipalKind::User;
+        let found = principals::find(&mut transaction, account_id, user, ADMINISTRATOR).await?;
+        let user = match found {
+            Some(user) => user,
+            None => principals::insert_administrator(&mut transaction, account_id, now_ms).await?,
+        };
+        let key = insert(&mut transaction, &self.seal, &user, now_ms).await?;
         transaction.commit().await?;
         Ok(key)
     }
 
-    /// Makes another key.
+    /// Makes another key for a user.
     ///
     /// # Errors
-    /// The database.
+    /// The database; within it, why there is none.
     pub async fn create_access_key(
         &self,
         account_id: &str,
         user_name: &str,
         now_ms: i64,
-    ) -> Result<AccessKey, StoreError> {
+    ) -> Result<Result<AccessKey, NoNewKey>, StoreError> {
         let mut transaction = self.write().await?;
-        let key = insert(&mut transaction, account_id, user_name, now_ms).await?;
+        let kind = PrincipalKind::User;
+        let found = principals::find(&mut transaction, account_id, kind, user_name).await?;
+        let Some(user) = found else {
+            return Ok(Err(NoNewKey::NoUser));
+        };
+        let has: i64 = sqlx::query(
+            "SELECT COUNT(*) FROM access_keys WHERE principal_id = $1 AND revoked_ms IS NULL",
+        )
+        .bind(user.principal_id.clone())
+        .fetch_one(&mut *transaction)
+        .await?
+        .try_get(0)?;
+        if has >= MOST_KEYS {
+            return Ok(Err(NoNewKey::TooMany));
+        }
+        let key = insert(&mut transaction, &self.seal, &user, now_ms).await?;
         transaction.commit().await?;
-        Ok(key)
+        Ok(Ok(key))
     }
 
     /// A key by its public half, revoked ones too.
     ///
     /// # Errors
-    /// The database.
+    /// The database; a secret that does not open.
     pub async fn access_key(&self, access_key_id: &str) -> Result<Option<AccessKey>, StoreError> {
         sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM access_keys WHERE access_key_id = $1"
@@ -82,14 +144,14 @@ impl Store {
         .bind(access_key_id.to_owned())
         .fetch_optional(&self.pool)
         .await?
-        .map(|row| from_row(&row))
+        .map(|row| self.key_from_row(&row))
         .transpose()
     }
 
     /// Every key of an account, oldest first.
     ///
     /// # Errors
-    /// The database.
+    /// The database; a secret that does not open.
     pub async fn access_keys(&self, account_id: &str) -> Result<Vec<AccessKey>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM access_keys WHERE account_id = $1 ORDER BY created_ms, access_key_id"
@@ -97,7 +159,7 @@ impl Store {
         .bind(account_id.to_owned())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(from_row).collect()
+        rows.iter().map(|row| self.key_from_row(row)).collect()
     }
 
     /// Takes a key out of use for good; `false` where there is no such usable key.
@@ -116,57 +178,119 @@ impl Store {
             .await?;
         Ok(done.rows_affected() == 1)
     }
+
+    /// Takes a key out of use for the time being, or into it again; `false` where there is none but perhaps a
+    /// revoked one.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn set_access_key_active(
+        &self,
+        access_key_id: &str,
+        active: bool,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE access_keys SET inactive_ms = $1 WHERE access_key_id = $2 AND revoked_ms IS NULL")
+            .bind((!active).then_some(now_ms))
+            .bind(access_key_id.to_owned())
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that a key was used, unless that was noted a moment ago.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn note_access_key_used(
+        &self,
+        key: &AccessKey,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        if key
+            .last_used_ms
+            .is_some_and(|last| now_ms.saturating_sub(last) < USE_NOTED_EVERY)
+        {
+            return Ok(());
+        }
+        sqlx::query("UPDATE access_keys SET last_used_ms = $1 WHERE access_key_id = $2")
+            .bind(now_ms)
+            .bind(key.access_key_id.clone())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    fn key_from_row(&self, row: &AnyRow) -> Result<AccessKey, StoreError> {
+        let access_key_id: String = row.try_get(0)?;
+        let sealed: String = row.try_get(1)?;
+        let place = Place {
+            row: &access_key_id,
+            ..SECRET
+        };
+        Ok(AccessKey {
+            secret_access_key: self.seal.open(place, &sealed)?,
+            access_key_id,
+            account_id: row.try_get(2)?,
+            user_name: row.try_get(3)?,
+            principal_id: row.try_get(4)?,
+            created_ms: row.try_get(5)?,
+            revoked_ms: row.try_get(6)?,
+            inactive_ms: row.try_get(7)?,
+            last_used_ms: row.try_get(8)?,
+        })
+    }
 }
 
-async fn insert(
+pub(super) async fn insert(
     transaction: &mut Transaction<'static, Any>,
-    account_id: &str,
-    user_name: &str,
+    seal: &Seal,
+    user: &Principal,
     now_ms: i64,
 ) -> Result<AccessKey, StoreError> {
     let key = AccessKey {
         access_key_id: draw::access_key_id()?,
         secret_access_key: draw::secret_access_key()?,
-        account_id: account_id.to_owned(),
-        user_name: user_name.to_owned(),
+        account_id: user.account_id.clone(),
+        user_name: user.name.clone(),
+        principal_id: user.principal_id.clone(),
         created_ms: now_ms,
         revoked_ms: None,
+        inactive_ms: None,
+        last_used_ms: None,
     };
+    let place = Place {
+        row: &key.access_key_id,
+        ..SECRET
+    };
+    let sealed = seal.seal(place, key.secret_access_key.expose())?;
     sqlx::query(
-        "INSERT INTO access_keys (access_key_id, secret_access_key, account_id, user_name, created_ms) \
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO access_keys (access_key_id, secret_access_key, account_id, user_name, principal_id, created_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(key.access_key_id.clone())
-    .bind(key.secret_access_key.expose().to_owned())
+    .bind(sealed)
     .bind(key.account_id.clone())
     .bind(key.user_name.clone())
+    .bind(key.principal_id.clone())
     .bind(now_ms)
     .execute(&mut **transaction)
     .await?;
     Ok(key)
 }
 
-fn from_row(row: &AnyRow) -> Result<AccessKey, StoreError> {
-    Ok(AccessKey {
-        access_key_id: row.try_get(0)?,
-        secret_access_key: Secret::new(row.try_get(1)?),
-        account_id: row.try_get(2)?,
-        user_name: row.try_get(3)?,
-        created_ms: row.try_get(4)?,
-        revoked_ms: row.try_get(5)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ACCOUNT: &str = "123456789012";
 
     #[tokio::test]
     async fn the_first_administrator_is_made_once() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let first = store.first_administrator("123456789012", 1).await.unwrap();
-        let again = store.first_administrator("123456789012", 2).await.unwrap();
+        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let again = store.first_administrator(ACCOUNT, 2).await.unwrap();
         assert_eq!(first.access_key_id, again.access_key_id);
         assert!(
             first
@@ -179,7 +303,7 @@ mod tests {
     async fn a_revoked_key_is_remembered_as_revoked_and_replaced() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let first = store.first_administrator("123456789012", 1).await.unwrap();
+        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
         assert!(
             store
                 .revoke_access_key(&first.access_key_id, 5)
@@ -198,8 +322,58 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(found.revoked_ms, Some(5));
-        let second = store.first_administrator("123456789012", 7).await.unwrap();
+        let second = store.first_administrator(ACCOUNT, 7).await.unwrap();
         assert_ne!(second.access_key_id, first.access_key_id);
-        assert_eq!(store.access_keys("123456789012").await.unwrap().len(), 2);
+        assert_eq!(store.access_keys(ACCOUNT).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_user_changes_from_one_key_to_a_second_but_has_no_third() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let make = async || {
+            store
+                .create_access_key(ACCOUNT, ADMINISTRATOR, 2)
+                .await
+                .unwrap()
+        };
+        let second = make().await.unwrap();
+        assert_eq!(make().await.unwrap_err(), NoNewKey::TooMany);
+        let id = &first.access_key_id;
+        let set = async |active| store.set_access_key_active(id, active, 3).await.unwrap();
+        assert!(set(false).await);
+        let usable = async || store.access_key(id).await.unwrap().unwrap().is_usable();
+        assert!(!usable().await);
+        assert_eq!(make().await.unwrap_err(), NoNewKey::TooMany);
+        let oldest = store.first_administrator(ACCOUNT, 4).await.unwrap();
+        assert_eq!(oldest.access_key_id, second.access_key_id);
+        assert!(set(true).await && usable().await);
+        assert!(store.revoke_access_key(id, 5).await.unwrap());
+        assert!(!set(true).await);
+        assert!(make().await.is_ok());
+        let nobody = store.create_access_key(ACCOUNT, "nobody", 6).await.unwrap();
+        assert_eq!(nobody.unwrap_err(), NoNewKey::NoUser);
+    }
+
+    #[tokio::test]
+    async fn last_use_is_noted_once_a_minute_and_the_secret_is_sealed() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let key = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let mut noted = Vec::new();
+        for now_ms in [1_000, 50_000, 61_000] {
+            let found = store.access_key(&key.access_key_id).await.unwrap().unwrap();
+            store.note_access_key_used(&found, now_ms).await.unwrap();
+            let found = store.access_key(&key.access_key_id).await.unwrap().unwrap();
+            noted.push(found.last_used_ms);
+        }
+        assert_eq!(noted, [Some(1_000), Some(1_000), Some(61_000)]);
+        store.close().await;
+        for entry in std::fs::read_dir(data.path()).unwrap() {
+            let octets = std::fs::read(entry.unwrap().path()).unwrap();
+            let secret = key.secret_access_key.expose().as_bytes();
+            assert!(!octets.windows(secret.len()).any(|window| window == secret));
+        }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Builder;
 
 use super::{Secret, StoreError};
 
-fn octets<const N: usize>() -> Result<[u8; N], StoreError> {
+pub(super) fn octets<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut octets = [0; N];
     SysRng
         .try_fill_bytes(&mut octets)
@@ -73,6 +73,34 @@ pub(super) fn access_key_id() -> Result<String, StoreError> {
     Ok(format!(
         "AKIA{}",
         letters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)?
+    ))
+}
+
+/// The public half of temporary credentials: `ASIA` and 16 letters.
+pub(super) fn session_key_id() -> Result<String, StoreError> {
+    Ok(format!(
+        "ASIA{}",
+        letters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)?
+    ))
+}
+
+/// A session token: 512 bits that say nothing by themselves.
+pub(super) fn session_token() -> Result<Secret, StoreError> {
+    Ok(Secret::new(STANDARD.encode(octets::<64>()?)))
+}
+
+/// The unique id of a user (`AIDA`) or role (`AROA`): that and 17 letters.
+pub(super) fn principal_id(prefix: &str) -> Result<String, StoreError> {
+    Ok(format!(
+        "{prefix}{}",
+        letters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 17)?
+    ))
+}
+
+/// A key for all secrets at rest, in base64.
+pub(super) fn master_key() -> Result<Secret, StoreError> {
+    Ok(Secret::new(
+        STANDARD.encode(octets::<{ super::seal::KEY_OCTETS }>()?),
     ))
 }
 

@@ -7,7 +7,11 @@ mod access_keys;
 mod attendees;
 mod draw;
 mod meetings;
+mod principals;
+pub mod seal;
 mod secret;
+mod sessions;
+mod upgrade;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,10 +22,13 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Row, Transaction};
 use thiserror::Error;
 
-pub use access_keys::AccessKey;
+pub use access_keys::{AccessKey, NoNewKey};
 pub use attendees::{Attendee, NewAttendee};
 pub use meetings::{Meeting, NewMeeting};
+pub use principals::{AttachedPolicy, NewPrincipal, OwnerAccount, Principal, PrincipalKind};
+pub use seal::{BadKey, KeySource, Seal};
 pub use secret::Secret;
+pub use sessions::{NewSession, Session, SessionKind};
 
 /// What can go wrong below the control plane. Always ours, never the caller's.
 #[derive(Debug, Error)]
@@ -41,6 +48,15 @@ pub enum StoreError {
     /// A document of ours is not the JSON that it was.
     #[error("a stored document is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
+    /// The master key of the secrets.
+    #[error("the key of the secrets at rest: {0}")]
+    Key(#[from] BadKey),
+    /// A sealed text that is none of ours, was changed or moved. Table and column.
+    #[error("a secret in {0}.{1} does not open")]
+    Unsealed(&'static str, &'static str),
+    /// Something that we wrote and cannot read any more. What.
+    #[error("{0} in the database cannot be read")]
+    Unreadable(String),
     /// The data folder belongs to another account than the configuration says.
     #[error("this data folder belongs to account {stored}")]
     OtherAccount {
@@ -62,14 +78,24 @@ pub struct Deployment {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    seal: Seal,
 }
 
 impl Store {
-    /// Opens `<data>/campanile.db`, made where it is missing, and brings its schema up to date.
+    /// Opens `<data>/campanile.db`, made where it is missing, and brings its schema up to date. The master key of
+    /// its secrets lies beside it.
     ///
     /// # Errors
-    /// The file or the database.
+    /// The file or the database; the master key.
     pub async fn open(data: &Path) -> Result<Self, StoreError> {
+        Self::open_with(data, &KeySource::DataFolder).await
+    }
+
+    /// The same with a master key from elsewhere.
+    ///
+    /// # Errors
+    /// The file or the database; the master key.
+    pub async fn open_with(data: &Path, key: &KeySource) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let file = data.join("campanile.db");
         // SQLite gives its side files the mode of the database.
@@ -87,7 +113,21 @@ impl Store {
             .execute(&pool)
             .await?;
         sqlx::migrate!("src/store/migrations").run(&pool).await?;
-        Ok(Self { pool })
+        let proof: Option<String> = sqlx::query("SELECT proof FROM seal_proof")
+            .fetch_optional(&pool)
+            .await?
+            .map(|row| row.try_get(0))
+            .transpose()?;
+        let seal = Seal::find(key, data, proof.is_some())?;
+        let store = Self { pool, seal };
+        store.upgrade(proof.as_deref()).await?;
+        Ok(store)
+    }
+
+    /// What seals and opens the secrets of this database.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// The deployment; the first call decides it, `account_id` only if given.

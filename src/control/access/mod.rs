@@ -1,48 +1,96 @@
 //! Who calls the API, and what they may do: access keys and whose they are, policies and what they say.
 
+mod caller;
 mod context;
 pub mod managed;
 pub mod policy;
+pub mod principals;
+pub mod sessions;
+#[cfg(test)]
+mod tests;
 
+pub use caller::{Caller, CallerKind, SessionContext};
 pub use context::Context;
 pub use managed::Managed;
 
-use crate::store::{AccessKey, Store, StoreError};
+use thiserror::Error;
 
-/// A caller whose signature was found good.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Caller {
-    /// The account that everything the caller does happens in.
-    pub account_id: String,
-    /// The user's name within it.
-    pub user_name: String,
+use crate::store::{Secret, Store, StoreError};
+
+/// A key that a request may be signed with, and who does.
+#[derive(Clone, Debug)]
+pub struct UsableKey {
+    /// What to check the signature with.
+    pub secret_access_key: Secret,
+    /// Who has signed, if the signature is good.
+    pub caller: Caller,
 }
 
-impl Caller {
-    /// The caller as policies and audit trails name it.
-    #[must_use]
-    pub fn arn(&self) -> String {
-        format!("arn:aws:iam::{}:user/{}", self.account_id, self.user_name)
-    }
+/// Why no request can be signed with a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum NoKey {
+    /// There is no such key, it is out of use, or it does not go with the session token.
+    #[error("The security token included in the request is invalid.")]
+    Unknown,
+    /// These temporary credentials have ended.
+    #[error("The security token included in the request is expired")]
+    Expired,
 }
 
-impl From<&AccessKey> for Caller {
-    fn from(key: &AccessKey) -> Self {
-        Self {
-            account_id: key.account_id.clone(),
-            user_name: key.user_name.clone(),
-        }
-    }
-}
-
-/// The usable key of that id, if there is one.
+/// The usable key of that id, if there is one. Temporary credentials are good only with their session token, and
+/// lasting ones only without.
 ///
 /// # Errors
-/// The store.
+/// The store; within it, why there is none.
 pub async fn usable_key(
     store: &Store,
     access_key_id: &str,
-) -> Result<Option<AccessKey>, StoreError> {
-    let key = store.access_key(access_key_id).await?;
-    Ok(key.filter(|key| key.revoked_ms.is_none()))
+    session_token: Option<&str>,
+    now_ms: i64,
+) -> Result<Result<UsableKey, NoKey>, StoreError> {
+    match session_token {
+        None => lasting(store, access_key_id, now_ms).await,
+        Some(token) => temporary(store, access_key_id, token, now_ms).await,
+    }
+}
+
+async fn lasting(
+    store: &Store,
+    access_key_id: &str,
+    now_ms: i64,
+) -> Result<Result<UsableKey, NoKey>, StoreError> {
+    let found = store.access_key(access_key_id).await?;
+    let Some(key) = found.filter(|key| key.is_usable()) else {
+        return Ok(Err(NoKey::Unknown));
+    };
+    let policies = store.policies_of(&key.principal_id).await?;
+    store.note_access_key_used(&key, now_ms).await?;
+    Ok(Ok(UsableKey {
+        caller: Caller::user(&key, &policies)?,
+        secret_access_key: key.secret_access_key,
+    }))
+}
+
+async fn temporary(
+    store: &Store,
+    access_key_id: &str,
+    token: &str,
+    now_ms: i64,
+) -> Result<Result<UsableKey, NoKey>, StoreError> {
+    let found = store.session(access_key_id).await?;
+    let Some(session) = found.filter(|session| session.has_token(token)) else {
+        return Ok(Err(NoKey::Unknown));
+    };
+    if session.expires_ms <= now_ms {
+        return Ok(Err(NoKey::Expired));
+    }
+    let id = &session.asked.principal_id;
+    let Some(issuer) = store.principal_by_id(id).await? else {
+        return Ok(Err(NoKey::Unknown));
+    };
+    let policies = store.policies_of(id).await?;
+    Ok(Ok(UsableKey {
+        caller: Caller::of_session(&session, issuer, &policies)?,
+        secret_access_key: session.secret_access_key,
+    }))
 }

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::sigv4::BadSignature;
 use crate::control::Refusal;
+use crate::control::access::NoKey;
+use crate::http::caller::Unidentified;
 
 /// An answer that is not the one asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +57,8 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, exception) = match &refusal {
             Refusal::Invalid { .. } => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Refusal::BadPolicy(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Refusal::Forbidden { .. } => (StatusCode::FORBIDDEN, "AccessDeniedException"),
             Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
             Refusal::Ended => (StatusCode::GONE, "NotFoundException"),
             Refusal::Conflict(_) => (StatusCode::CONFLICT, "ConflictException"),
@@ -69,6 +73,20 @@ impl From<Refusal> for ApiError {
 impl From<BadSignature> for ApiError {
     fn from(bad: BadSignature) -> Self {
         Self::new(StatusCode::FORBIDDEN, bad.exception(), bad.to_string())
+    }
+}
+
+impl From<Unidentified> for ApiError {
+    fn from(why: Unidentified) -> Self {
+        match why {
+            Unidentified::Signature(bad) => bad.into(),
+            Unidentified::Expired => Self::new(
+                StatusCode::FORBIDDEN,
+                "ExpiredTokenException",
+                NoKey::Expired.to_string(),
+            ),
+            Unidentified::Failed(refusal) => refusal.into(),
+        }
     }
 }
 

@@ -300,10 +300,7 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller {
-            account_id: "123456789012".to_owned(),
-            user_name: "a".to_owned(),
-        }
+        Caller::administrator("123456789012")
     }
 
     fn with(name: &str, value: Value) -> Result<NewMeeting, Refusal> {

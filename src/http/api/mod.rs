@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 pub use error::ApiError;
 use route::Operation;
-use sigv4::{BadSignature, Received};
+use sigv4::BadSignature;
 
-use crate::control::{Caller, Control, Refusal, access, now_ms};
+use super::caller::{context, identify};
+use crate::control::{Caller, Control, Refusal};
 use crate::store::Meeting;
 
 /// The signing name of all the services whose shapes we answer in.
@@ -92,6 +93,15 @@ async fn perform(
             format!("{name} is not offered by this server"),
         ));
     }
+    let action = format!("{SERVICE}:{}", operation.name());
+    let resource = operation.meeting().map_or("*".to_owned(), |meeting| {
+        let region = &control.place.region;
+        format!(
+            "arn:aws:chime:{region}:{}:meeting/{meeting}",
+            caller.account_id
+        )
+    });
+    control.authorize(&caller, &action, &resource, &context(control, parts))?;
     let json: Value = if body.is_empty() {
         json!({})
     } else {
@@ -200,29 +210,7 @@ pub(super) fn invitation(control: &Control, meeting: &Meeting, host: &str) -> Va
 }
 
 async fn authenticate(control: &Control, parts: &Parts, body: &Bytes) -> Result<Caller, ApiError> {
-    let claim = sigv4::claim(&parts.headers)?;
-    let key = access::usable_key(&control.store, &claim.access_key_id)
-        .await
-        .map_err(Refusal::from)?
-        .ok_or(BadSignature::UnknownKey)?;
-    // Temporary credentials are not given out here, so a session token is never a good one.
-    if parts.headers.contains_key("x-amz-security-token") {
-        return Err(BadSignature::UnknownKey.into());
-    }
-    let received = Received {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body,
-    };
-    claim.verify(
-        received,
-        key.secret_access_key.expose(),
-        SERVICE,
-        now_ms() / 1000,
-    )?;
-    Ok(Caller::from(&key))
+    Ok(identify(control, parts, body, SERVICE).await?)
 }
 
 fn unknown(parts: &Parts) -> ApiError {

@@ -43,6 +43,19 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// The meeting that it is about, if that is there already.
+    pub(super) fn meeting(&self) -> Option<&str> {
+        match self {
+            Self::GetMeeting { meeting }
+            | Self::DeleteMeeting { meeting }
+            | Self::CreateAttendee { meeting }
+            | Self::ShowMeeting { meeting } => Some(meeting),
+            _ => None,
+        }
+    }
+}
+
 /// The operation, `None` where the path means nothing to the API.
 pub(super) fn route(method: &str, path: &str, query: &str) -> Option<Operation> {
     let decoded: Vec<String> = path

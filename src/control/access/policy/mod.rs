@@ -4,6 +4,8 @@
 //! decided, such as a condition by an operator that nobody knows, never allows and always denies. Pure: all that a
 //! decision rests on is in the [`Request`].
 
+#[cfg(test)]
+mod agreement;
 mod condition;
 mod document;
 mod pattern;

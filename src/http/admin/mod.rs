@@ -1,5 +1,7 @@
 //! Local administration over a Unix socket: whoever may open the socket is the administrator.
 
+mod access;
+
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path as PathParameter, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
@@ -16,7 +18,7 @@ use tokio::net::UnixListener;
 use super::Shared;
 use super::api::{self, meetings};
 use crate::control::{Caller, Refusal};
-use crate::store::{AccessKey, Meeting};
+use crate::store::Meeting;
 
 /// The socket's name in the run folder.
 pub const SOCKET: &str = "admin.sock";
@@ -42,7 +44,7 @@ pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/meetings", get(list).post(create))
         .route("/meetings/{meeting}", delete(end))
-        .route("/keys", get(keys))
+        .route("/access/{operation}", post(access))
         .fallback(|| async {
             (
                 StatusCode::NOT_FOUND,
@@ -53,15 +55,9 @@ pub fn router(shared: Shared) -> Router {
 }
 
 async fn create(State(shared): State<Shared>, body: Bytes) -> Response {
-    let said = match body.as_ref() {
-        [] => Ok(json!({})),
-        bytes => serde_json::from_slice::<Value>(bytes),
-    };
-    let Ok(said) = said else {
-        return answer(Err(Refusal::Invalid {
-            field: "the body".to_owned(),
-            rule: "must be JSON".to_owned(),
-        }));
+    let said = match read(&body) {
+        Ok(said) => said,
+        Err(refusal) => return answer(Err(refusal)),
     };
     let host = shared.control.place.host(None);
     answer(api::open_meeting(&shared.control, &administrator(&shared), &said, &host).await)
@@ -95,38 +91,30 @@ async fn end(
     answer(ended.map(|()| json!({"MeetingId": meeting})))
 }
 
-async fn keys(State(shared): State<Shared>) -> Response {
-    let control = &shared.control;
-    let found = control
-        .store
-        .access_keys(&control.deployment.account_id)
-        .await;
-    answer(found.map_err(Refusal::from).map(|keys| {
-        let listed: Vec<Value> = keys.iter().map(key).collect();
-        json!({"AccessKeys": listed})
-    }))
+async fn access(
+    State(shared): State<Shared>,
+    PathParameter(operation): PathParameter<String>,
+    body: Bytes,
+) -> Response {
+    answer(match read(&body) {
+        Ok(said) => access::perform(&shared.control, &operation, &said).await,
+        Err(refusal) => Err(refusal),
+    })
 }
 
-/// A key without its secret: that is given out once, when it is made.
-fn key(key: &AccessKey) -> Value {
-    let stamp = |ms: i64| {
-        jiff::Timestamp::from_millisecond(ms)
-            .unwrap_or_default()
-            .to_string()
-    };
-    json!({
-        "AccessKeyId": key.access_key_id,
-        "UserName": key.user_name,
-        "Status": if key.revoked_ms.is_some() { "Inactive" } else { "Active" },
-        "CreateDate": stamp(key.created_ms),
+/// The parameters of an operation; none where nothing was sent.
+fn read(body: &Bytes) -> Result<Value, Refusal> {
+    if body.is_empty() {
+        return Ok(json!({}));
+    }
+    serde_json::from_slice(body).map_err(|_| Refusal::Invalid {
+        field: "the body".to_owned(),
+        rule: "must be JSON".to_owned(),
     })
 }
 
 fn administrator(shared: &Shared) -> Caller {
-    Caller {
-        account_id: shared.control.deployment.account_id.clone(),
-        user_name: "administrator".to_owned(),
-    }
+    Caller::administrator(&shared.control.deployment.account_id)
 }
 
 fn answer(done: Result<Value, Refusal>) -> Response {

@@ -1,5 +1,8 @@
 //! `campanile admin`: local administration of a running server, through the socket in its data folder.
 
+mod access;
+mod table;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +17,7 @@ use tokio::net::UnixStream;
 
 use crate::config::{self, Config, ConfigError, Sources};
 use crate::http::admin::SOCKET;
+use table::{pretty, table, text};
 
 /// Arguments of `campanile admin`.
 #[derive(Args, Debug)]
@@ -33,9 +37,21 @@ enum Noun {
     /// Meetings.
     #[command(subcommand)]
     Meeting(MeetingVerb),
-    /// Access keys of API callers.
+    /// Accounts, isolated from each other.
     #[command(subcommand)]
-    Key(KeyVerb),
+    Account(access::AccountVerb),
+    /// API users.
+    #[command(subcommand)]
+    User(access::UserVerb),
+    /// Access keys of API users.
+    #[command(subcommand)]
+    Key(access::KeyVerb),
+    /// Roles that API callers may take.
+    #[command(subcommand)]
+    Role(access::RoleVerb),
+    /// What users and roles may do.
+    #[command(subcommand)]
+    Policy(access::PolicyVerb),
 }
 
 #[derive(Subcommand, Debug)]
@@ -62,16 +78,6 @@ enum MeetingVerb {
     },
 }
 
-#[derive(Subcommand, Debug)]
-enum KeyVerb {
-    /// List access keys, without their secrets.
-    List {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
 /// Why an administration command did not succeed.
 #[derive(Debug, Error)]
 enum AdminError {
@@ -84,6 +90,9 @@ enum AdminError {
     #[error("{0}")]
     Refused(String),
 }
+
+/// What the server answers to an operation.
+type Answer = Result<Value, AdminError>;
 
 /// Runs the command; prints its answer to standard output, an error to standard error.
 #[allow(clippy::print_stdout, clippy::print_stderr)] // a command talks to its user
@@ -119,6 +128,10 @@ fn perform(arguments: &Arguments) -> Result<String, AdminError> {
             .map_err(|error| AdminError::Broken(error.to_string()))?
             .block_on(request(socket.clone(), method, path.to_owned(), body))
     };
+    let perform = |operation: &str, parameters: Value| {
+        let path = format!("/access/{operation}");
+        ask(Method::POST, &path, Some(parameters))
+    };
     Ok(match &arguments.noun {
         Noun::Meeting(MeetingVerb::Create { external_id, json }) => {
             let made = ask(
@@ -152,15 +165,11 @@ fn perform(arguments: &Arguments) -> Result<String, AdminError> {
             ask(Method::DELETE, &format!("/meetings/{id}"), None)?;
             format!("meeting {id} has ended")
         }
-        Noun::Key(KeyVerb::List { json }) => {
-            let listed = ask(Method::GET, "/keys", None)?;
-            let columns = ["AccessKeyId", "UserName", "Status", "CreateDate"];
-            if *json {
-                pretty(&listed)
-            } else {
-                table(&columns, listed.get("AccessKeys"))
-            }
-        }
+        Noun::Account(verb) => access::account(verb, &perform)?,
+        Noun::User(verb) => access::user(verb, &perform)?,
+        Noun::Key(verb) => access::keys(verb, &perform)?,
+        Noun::Role(verb) => access::role(verb, &perform)?,
+        Noun::Policy(verb) => access::policy(verb, &perform)?,
     })
 }
 
@@ -215,61 +224,4 @@ fn invitation(made: &Value) -> String {
     ]
     .map(|(label, field)| format!("{label:<34}{}", text(made, field)))
     .join("\n")
-}
-
-fn table(columns: &[&str], rows: Option<&Value>) -> String {
-    let rows: Vec<Vec<String>> =
-        std::iter::once(columns.iter().map(|name| (*name).to_owned()).collect())
-            .chain(
-                rows.and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .map(|row| columns.iter().map(|name| text(row, name)).collect()),
-            )
-            .collect();
-    let width = |at: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|at| width(at).unwrap_or_default())
-        .collect();
-    let line = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn text(object: &Value, field: &str) -> String {
-    let text = object
-        .get(field)
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    // Names come from API callers; a terminal must not be steered by them.
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_is_as_wide_as_its_widest_cells() {
-        let rows =
-            json!([{"Pin": "1", "Name": "long name"}, {"Pin": "12345", "Name": "x\u{1b}[2J"}]);
-        assert_eq!(
-            table(&["Pin", "Name"], Some(&rows)),
-            "Pin    Name\n1      long name\n12345  x[2J"
-        );
-    }
 }

@@ -1,0 +1,86 @@
+//! Who sends a request, by its signature, and what else is known of it for policies to look at.
+
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, header};
+
+use super::api::sigv4::{self, BadSignature, Received};
+use crate::control::access::{self, Context, NoKey};
+use crate::control::{Caller, Control, Refusal, now_ms};
+
+/// Why it is not known who sends a request.
+#[derive(Debug)]
+pub(super) enum Unidentified {
+    /// The signature, or the key that it names.
+    Signature(BadSignature),
+    /// The temporary credentials have ended.
+    Expired,
+    /// Ours.
+    Failed(Refusal),
+}
+
+impl From<BadSignature> for Unidentified {
+    fn from(bad: BadSignature) -> Self {
+        Self::Signature(bad)
+    }
+}
+
+/// Who signed the request for that service.
+pub(super) async fn identify(
+    control: &Control,
+    parts: &Parts,
+    body: &Bytes,
+    service: &str,
+) -> Result<Caller, Unidentified> {
+    let claim = sigv4::claim(&parts.headers)?;
+    let token = match parts.headers.get(SESSION_TOKEN) {
+        None => None,
+        Some(token) => Some(token.to_str().map_err(|_| BadSignature::UnknownKey)?),
+    };
+    let now = now_ms();
+    let key = access::usable_key(&control.store, &claim.access_key_id, token, now)
+        .await
+        .map_err(|error| Unidentified::Failed(error.into()))?
+        .map_err(|why| match why {
+            NoKey::Unknown => BadSignature::UnknownKey.into(),
+            NoKey::Expired => Unidentified::Expired,
+        })?;
+    let received = Received {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body,
+    };
+    claim.verify(
+        received,
+        key.secret_access_key.expose(),
+        service,
+        now / 1000,
+    )?;
+    Ok(key.caller)
+}
+
+/// What conditions of policies may ask about a request.
+pub(super) fn context(control: &Control, parts: &Parts) -> Context {
+    let mut context = Context::new()
+        .with("aws:SecureTransport", "true")
+        .with("aws:RequestedRegion", control.place.region.clone());
+    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        context = context.with("aws:SourceIp", peer.ip().to_canonical().to_string());
+    }
+    for (key, name) in [
+        ("aws:UserAgent", header::USER_AGENT),
+        ("aws:Referer", header::REFERER),
+    ] {
+        if let Some(Ok(value)) = parts.headers.get(name).map(|value| value.to_str()) {
+            context = context.with(key, value);
+        }
+    }
+    context
+}
+
+const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");

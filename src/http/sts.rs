@@ -1,0 +1,283 @@
+//! The Security Token Service, as its clients know it: parameters in a form, answers in XML.
+
+mod answer;
+
+mod xml;
+
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::caller::{Unidentified, context, identify};
+use crate::control::access::NoKey;
+use crate::control::access::sessions::{Given, Wanted};
+use crate::control::{Control, Refusal};
+use answer::StsError;
+use xml::Xml;
+
+/// The signing name.
+const SERVICE: &str = "sts";
+
+/// The only version there is.
+const VERSION: &str = "2011-06-15";
+
+/// Whether a request is for this service: a form, or a query with an action, on `/` or `/sts`, of our version or
+/// signed for us.
+pub(super) fn is_meant(parts: &Parts, body: &Bytes) -> bool {
+    let path = parts.uri.path().trim_end_matches('/');
+    if !matches!(path, "" | "/sts") {
+        return false;
+    }
+    let Some(form) = form(parts, body) else {
+        return false;
+    };
+    let text = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let signed_for_us = text(header::AUTHORIZATION)
+        .is_some_and(|claim| claim.contains(&format!("/{SERVICE}/aws4_request")));
+    signed_for_us
+        || form_urlencoded::parse(form).any(|(name, value)| name == "Version" && value == VERSION)
+}
+
+/// The parameters as they came: in the body of a POST, in the query of a GET.
+fn form<'a>(parts: &'a Parts, body: &'a Bytes) -> Option<&'a [u8]> {
+    match parts.method {
+        Method::POST => {
+            let kind = parts.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+                .then_some(body.as_ref())
+        }
+        Method::GET => parts.uri.query().map(str::as_bytes),
+        _ => None,
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
+    let begun = Instant::now();
+    let request_id = control.store.request_token().unwrap_or_default();
+    let parameters = Parameters::read(form(parts, body).unwrap_or_default());
+    let action = parameters.as_ref().ok().and_then(|all| all.get("Action"));
+    let name = ACTIONS
+        .iter()
+        .find(|known| Some(**known) == action)
+        .copied()
+        .unwrap_or("unknown");
+    let done = match &parameters {
+        Ok(parameters) => perform(control, parts, body, parameters).await,
+        Err(error) => Err(error.clone()),
+    };
+    if let Err(error) = &done {
+        tracing::debug!(operation = name, error = error.code, message = %error.message, request_id, "refused");
+    }
+    let response = answer::response(name, done, &request_id);
+    let status = response.status().as_u16();
+    tracing::info!(operation = name, status, request_id, "sts");
+    metrics::counter!("campanile_api_requests_total", "operation" => name, "status" => status.to_string()).increment(1);
+    metrics::histogram!("campanile_api_request_seconds", "operation" => name)
+        .record(begun.elapsed());
+    response
+}
+
+async fn perform(
+    control: &Control,
+    parts: &Parts,
+    body: &Bytes,
+    parameters: &Parameters,
+) -> Result<Xml, StsError> {
+    let caller = identify(control, parts, body, SERVICE).await?;
+    let action = parameters.get("Action").ok_or_else(|| {
+        let text = "Missing Action parameter";
+        StsError::new(StatusCode::BAD_REQUEST, "MissingAction", text)
+    })?;
+    let version = parameters.get("Version").unwrap_or_default();
+    if version != VERSION || !ACTIONS.contains(&action) {
+        return Err(StsError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidAction",
+            format!("Could not find operation {action} for version {version}"),
+        ));
+    }
+    let known = context(control, parts);
+    match action {
+        "GetCallerIdentity" => {
+            parameters.only(&[])?;
+            Ok(Xml::new()
+                .leaf("UserId", &caller.principal_id)
+                .leaf("Account", &caller.account_id)
+                .leaf("Arn", caller.arn()))
+        }
+        "AssumeRole" => {
+            parameters.only(&[
+                "RoleArn",
+                "RoleSessionName",
+                "Policy",
+                "DurationSeconds",
+                "ExternalId",
+            ])?;
+            let mut known = known;
+            if let Some(id) = parameters.get("ExternalId") {
+                known = known.with("sts:ExternalId", id);
+            }
+            let role = parameters.required("RoleArn")?;
+            let name = parameters.required("RoleSessionName")?;
+            let wanted = parameters.wanted()?;
+            let given = control.assume_role(&caller, role, name, &wanted, &known);
+            let given = given.await?;
+            let user = Xml::new()
+                .leaf("AssumedRoleId", &given.caller.principal_id)
+                .leaf("Arn", given.caller.arn());
+            Ok(wanted_size(
+                credentials(&given).within("AssumedRoleUser", &user),
+                &wanted,
+            ))
+        }
+        "GetFederationToken" => {
+            parameters.only(&["Name", "Policy", "DurationSeconds"])?;
+            let name = parameters.required("Name")?;
+            let wanted = parameters.wanted()?;
+            let given = control.federate(&caller, name, &wanted, &known).await?;
+            let user = Xml::new()
+                .leaf("FederatedUserId", &given.caller.principal_id)
+                .leaf("Arn", given.caller.arn());
+            Ok(wanted_size(
+                credentials(&given).within("FederatedUser", &user),
+                &wanted,
+            ))
+        }
+        _ => {
+            parameters.only(&["DurationSeconds"])?;
+            let wanted = parameters.wanted()?;
+            Ok(credentials(&control.own_session(&caller, &wanted).await?))
+        }
+    }
+}
+
+fn credentials(given: &Given) -> Xml {
+    let session = &given.session;
+    let ends = jiff::Timestamp::from_second(session.expires_ms / 1000).unwrap_or_default();
+    Xml::new().within(
+        "Credentials",
+        &Xml::new()
+            .leaf("AccessKeyId", &session.access_key_id)
+            .leaf("SecretAccessKey", session.secret_access_key.expose())
+            .leaf("SessionToken", given.token.expose())
+            .leaf("Expiration", &ends.to_string()),
+    )
+}
+
+/// How much of the room for policies a session's take, in percent; at least one if there are any.
+fn wanted_size(xml: Xml, wanted: &Wanted) -> Xml {
+    let Some(policy) = &wanted.policy else {
+        return xml;
+    };
+    let percent = policy.len() * 100 / MOST_POLICY_OCTETS;
+    xml.leaf("PackedPolicySize", &percent.max(1).to_string())
+}
+
+/// The parameters of a request, each at most once.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn read(form: &[u8]) -> Result<Self, StsError> {
+        let mut all: Vec<(String, String)> = form_urlencoded::parse(form)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        all.sort();
+        let twice = all.windows(2).find_map(|pair| match pair {
+            [(one, _), (other, _)] if one == other => Some(one),
+            _ => None,
+        });
+        match twice {
+            Some(name) => Err(validation(name, "is there twice")),
+            None => Ok(Self(all)),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn required(&self, name: &str) -> Result<&str, StsError> {
+        self.get(name)
+            .ok_or_else(|| validation(name, "is required"))
+    }
+
+    /// Refuses what an action does not know, rather than do without it.
+    fn only(&self, names: &[&str]) -> Result<(), StsError> {
+        let lists = names.contains(&"Policy");
+        let known = |name: &str| {
+            names.contains(&name)
+                || matches!(name, "Action" | "Version")
+                || (lists && name.starts_with(POLICY_ARNS))
+        };
+        match self.0.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(validation(name, "is not offered by this server")),
+            None => Ok(()),
+        }
+    }
+
+    fn wanted(&self) -> Result<Wanted, StsError> {
+        let seconds = self.get("DurationSeconds").map(|text| {
+            text.parse()
+                .map_err(|_| validation("DurationSeconds", "must be a whole number"))
+        });
+        let arns = self
+            .0
+            .iter()
+            .filter(|(name, _)| name.starts_with(POLICY_ARNS));
+        let mut policy_arns = Vec::new();
+        for at in 1..=arns.count() {
+            policy_arns.push(self.required(&format!("{POLICY_ARNS}{at}.arn"))?.to_owned());
+        }
+        Ok(Wanted {
+            seconds: seconds.transpose()?,
+            policy: self.get("Policy").map(str::to_owned),
+            policy_arns,
+        })
+    }
+}
+
+fn validation(field: &str, rule: &str) -> StsError {
+    StsError::from(Refusal::Invalid {
+        field: field.to_owned(),
+        rule: rule.to_owned(),
+    })
+}
+
+impl From<Unidentified> for StsError {
+    fn from(why: Unidentified) -> Self {
+        match why {
+            Unidentified::Signature(bad) => bad.into(),
+            Unidentified::Expired => Self::new(
+                StatusCode::FORBIDDEN,
+                "ExpiredToken",
+                NoKey::Expired.to_string(),
+            ),
+            Unidentified::Failed(refusal) => refusal.into(),
+        }
+    }
+}
+
+const ACTIONS: [&str; 4] = [
+    "AssumeRole",
+    "GetCallerIdentity",
+    "GetFederationToken",
+    "GetSessionToken",
+];
+
+/// `PolicyArns.member.1.arn` and so on.
+const POLICY_ARNS: &str = "PolicyArns.member.";
+
+/// Octets of a policy that are all there is room for.
+const MOST_POLICY_OCTETS: usize = 10_240;

@@ -1,0 +1,222 @@
+//! What SQL alone cannot bring up to date: secrets that stood in clear are sealed, keys find their users.
+
+use sqlx::Row;
+
+use super::access_keys::{ADMINISTRATOR, SECRET};
+use super::principals::{self, NewPrincipal};
+use super::seal::{Place, is_sealed};
+use super::{BadKey, PrincipalKind, Store, StoreError};
+
+impl Store {
+    /// Proves the master key, then brings rows from older versions up to date.
+    pub(super) async fn upgrade(&self, proof: Option<&str>) -> Result<(), StoreError> {
+        match proof {
+            Some(proof) => {
+                let opened = self.seal.open(PROOF, proof).map_err(|_| BadKey::Wrong)?;
+                if !opened.matches(PROVED) {
+                    return Err(BadKey::Wrong.into());
+                }
+            }
+            None => {
+                let proof = self.seal.seal(PROOF, PROVED)?;
+                sqlx::query("INSERT INTO seal_proof (only_one, proof) VALUES (1, $1)")
+                    .bind(proof)
+                    .execute(&self.pool)
+                    .await?;
+            }
+        }
+        if self.seal_clear_keys().await? {
+            // The old texts still lie in free pages and in the log; both are written anew.
+            sqlx::query("VACUUM").execute(&self.pool).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_all(&self.pool)
+                .await?;
+        }
+        self.adopt_keys().await
+    }
+
+    /// Whether there were any.
+    async fn seal_clear_keys(&self) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query("SELECT access_key_id, secret_access_key FROM access_keys")
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut any = false;
+        for row in rows {
+            let (id, secret): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            if is_sealed(&secret) {
+                continue;
+            }
+            let sealed = self.seal.seal(Place { row: &id, ..SECRET }, &secret)?;
+            sqlx::query("UPDATE access_keys SET secret_access_key = $1 WHERE access_key_id = $2")
+                .bind(sealed)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+            any = true;
+        }
+        transaction.commit().await?;
+        Ok(any)
+    }
+
+    /// Keys from before there were users get the users that they name. Of those only the administrator may do
+    /// anything before somebody attaches policies to them.
+    async fn adopt_keys(&self) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "SELECT account_id, user_name, MIN(created_ms) FROM access_keys WHERE principal_id IS NULL \
+             GROUP BY account_id, user_name",
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        for row in rows {
+            let (account, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let created_ms = row.try_get(2)?;
+            principals::ensure_account(&mut transaction, &account, created_ms).await?;
+            let user = NewPrincipal::user(&account, &name);
+            let found =
+                principals::find(&mut transaction, &account, PrincipalKind::User, &name).await?;
+            let user = match found {
+                Some(user) => user,
+                None if name == ADMINISTRATOR => {
+                    principals::insert_administrator(&mut transaction, &account, created_ms).await?
+                }
+                None => principals::insert(&mut transaction, &user, created_ms).await?,
+            };
+            sqlx::query(
+                "UPDATE access_keys SET principal_id = $1 \
+                 WHERE account_id = $2 AND user_name = $3 AND principal_id IS NULL",
+            )
+            .bind(user.principal_id)
+            .bind(account)
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+const PROOF: Place<'static> = Place {
+    table: "seal_proof",
+    column: "proof",
+    row: "1",
+};
+
+/// What the proof says once opened.
+const PROVED: &str = "sealed with this key";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sqlx::any::AnyPoolOptions;
+    use sqlx::migrate::Migrator;
+
+    use super::*;
+    use crate::store::{KeySource, Secret};
+
+    /// A database as the version before principals left it, with two keys in clear.
+    async fn old_database(data: &Path) {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["0001_meetings.sql", "0002_dial_in.sql"] {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
+            std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
+        }
+        let url = format!("sqlite:{}?mode=rwc", data.join("campanile.db").display());
+        let pool = AnyPoolOptions::new()
+            .max_connections(1)
+            .connect(&url)
+            .await
+            .unwrap();
+        Migrator::new(folder.path())
+            .await
+            .unwrap()
+            .run(&pool)
+            .await
+            .unwrap();
+        for (id, secret, user) in [
+            ("AKIAOLDADMINISTRATOR", OLD_SECRET, "administrator"),
+            ("AKIAOLDUSEROLDUSEROL", "another-planted-secret", "bob"),
+        ] {
+            sqlx::query(
+                "INSERT INTO access_keys (access_key_id, secret_access_key, account_id, user_name, created_ms) \
+                 VALUES ($1, $2, '123456789012', $3, 5)",
+            )
+            .bind(id)
+            .bind(secret)
+            .bind(user)
+            .execute(&pool)
+            .await
+            .unwrap();
+        }
+        pool.close().await;
+    }
+
+    const OLD_SECRET: &str = "planted/secret+of+the+old+administrator/";
+
+    fn somewhere_in(data: &Path, needle: &str) -> bool {
+        std::fs::read_dir(data).unwrap().any(|entry| {
+            let octets = std::fs::read(entry.unwrap().path()).unwrap();
+            octets
+                .windows(needle.len())
+                .any(|window| window == needle.as_bytes())
+        })
+    }
+
+    #[tokio::test]
+    async fn keys_in_clear_are_sealed_at_the_first_start_and_work_on() {
+        let data = tempfile::tempdir().unwrap();
+        old_database(data.path()).await;
+        assert!(somewhere_in(data.path(), OLD_SECRET));
+        for _ in 0..2 {
+            let store = Store::open(data.path()).await.unwrap();
+            assert!(!somewhere_in(data.path(), OLD_SECRET));
+            assert!(!somewhere_in(data.path(), "another-planted-secret"));
+            let found = store.access_key("AKIAOLDADMINISTRATOR").await.unwrap();
+            let key = found.unwrap();
+            assert!(key.secret_access_key.matches(OLD_SECRET));
+            let first = store.first_administrator("123456789012", 9).await.unwrap();
+            assert_eq!(first.access_key_id, key.access_key_id);
+            let users = store
+                .principals("123456789012", PrincipalKind::User)
+                .await
+                .unwrap();
+            let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+            assert_eq!(names, ["administrator", "bob"]);
+            let may = store.policies_of(&users[0].principal_id).await.unwrap();
+            assert_eq!(may.len(), 1);
+            let may = store.policies_of(&users[1].principal_id).await.unwrap();
+            assert!(may.is_empty());
+            store.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn another_master_key_is_refused_and_so_is_none() {
+        let data = tempfile::tempdir().unwrap();
+        let text = |octet: &str| KeySource::Text(Secret::new(octet.repeat(43) + "="));
+        let store = Store::open_with(data.path(), &text("A")).await.unwrap();
+        let key = store.first_administrator("123456789012", 1).await.unwrap();
+        store.close().await;
+        for (source, wrong) in [
+            (text("E"), "another key"),
+            (KeySource::DataFolder, "is missing"),
+            (KeySource::Text(Secret::new("x".to_owned())), "32 octets"),
+            (KeySource::File(data.path().join("no.key")), "No such file"),
+        ] {
+            let refused = Store::open_with(data.path(), &source).await.unwrap_err();
+            assert!(matches!(refused, StoreError::Key(_)), "{refused}");
+            assert!(refused.to_string().contains(wrong), "{refused}");
+        }
+        let file = data.path().join("elsewhere.key");
+        std::fs::write(&file, "A".repeat(43) + "=\n").unwrap();
+        let store = Store::open_with(data.path(), &KeySource::File(file))
+            .await
+            .unwrap();
+        let again = store.first_administrator("123456789012", 2).await.unwrap();
+        assert_eq!(again.access_key_id, key.access_key_id);
+    }
+}
