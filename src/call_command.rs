@@ -1,6 +1,7 @@
 //! `campanile call`: arguments to a scripted call, and its report to the terminal.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// The file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+    /// Ask this name server instead of the machine's.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    name_server: Option<SocketAddr>,
     /// Whether media is protected: require and dtls insist (with keys in SDP, or from DTLS), prefer takes plain RTP
     /// too, off offers nothing else.
     #[arg(long, value_enum, default_value_t = Srtp::Require)]
@@ -135,6 +139,7 @@ impl Arguments {
                 Carrier::Tcp => Some(Transport::Tcp),
                 Carrier::Udp => Some(Transport::Udp),
             },
+            name_server: self.name_server,
             srtp: match self.srtp {
                 Srtp::Require | Srtp::Dtls => SrtpPolicy::Require,
                 Srtp::Prefer => SrtpPolicy::Prefer,

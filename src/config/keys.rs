@@ -33,6 +33,7 @@ pub const KEYS: &[Key] = &[
     optional("http.public"),
     optional("sip.realm"),
     key("sip.nonce_lifetime", r#""5m""#),
+    optional("sip.name_server"),
     key("sip.tls.listen", r#"":5061""#),
     key("sip.tls.srtp", r#""require""#),
     key("sip.tls.client_certificates", r#""off""#),

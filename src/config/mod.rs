@@ -100,6 +100,8 @@ pub struct Sip {
     pub realm: Option<String>,
     /// How long a digest's nonce may be used.
     pub nonce_lifetime: Duration,
+    /// The name server that tells where others are; `None`: those of the machine.
+    pub name_server: Option<SocketAddr>,
     /// Whose signature of others' certificates is believed, where we connect to them over TLS; `None`: whose the
     /// system does.
     pub server_authorities: Option<PathBuf>,
@@ -486,6 +488,7 @@ impl Config {
                 server_authorities: read
                     .optional_text("sip.tls.server_authorities")?
                     .map(PathBuf::from),
+                name_server: read.optional_address("sip.name_server")?,
                 nonce_lifetime: read.duration("sip.nonce_lifetime", seconds(1), seconds(86_400))?,
             },
             media: Media {

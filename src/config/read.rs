@@ -146,6 +146,17 @@ impl Reader<'_> {
         })
     }
 
+    pub(super) fn optional_address(&self, key: &str) -> Result<Option<SocketAddr>, ConfigError> {
+        self.optional_text(key)?
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    let remedy = "write an address with a port, such as \"192.0.2.53:53\"";
+                    self.refuse(key, format!("{text:?} is none"), remedy)
+                })
+            })
+            .transpose()
+    }
+
     pub(super) fn port_range(&self, key: &str) -> Result<PortRange, ConfigError> {
         let remedy = "write [first, last] with 1024 <= first, last <= 65535 and room for a pair";
         let Some(Setting {

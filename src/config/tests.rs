@@ -367,3 +367,35 @@ fn shards_need_ports_of_their_own() {
     }
     assert!(from_text("[media]\nlisten = \":0\"\nshards = 64\n").is_ok());
 }
+
+#[test]
+fn what_is_wrong_with_users_is_said_without_showing_them() {
+    assert_eq!(
+        error("[sip.tls]\nusers = [\"ann:hunter2\", \"hunter3\"]\n"),
+        "campanile.toml:2: sip.tls.users: entry 2: no colon between name and password; \
+         write a list such as [\"name:password\"]"
+    );
+    for said in [
+        "\"ann:hunter2\"",
+        "[[\"ann:hunter2\"]]",
+        "{ ann = \"hunter2\" }",
+    ] {
+        let said = error(&format!("[sip.udp]\nusers = {said}\n"));
+        assert!(said.contains("sip.udp.users"), "{said}");
+        assert!(!said.contains("hunter"), "{said}");
+    }
+    let config = from_environment(&[("CAMPANILE__SIP__TLS__USERS", r#"["ann:hunter2"]"#)]);
+    let config = config.unwrap();
+    assert_eq!(config.sip.tls.all_users().unwrap().len(), 1);
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_name_server_is_an_address_with_a_port() {
+    let config = from_text("[sip]\nname_server = \"192.0.2.53:53\"\n").unwrap();
+    assert_eq!(config.sip.name_server, "192.0.2.53:53".parse().ok());
+    for bad in ["192.0.2.53", "ns.example.org:53", ""] {
+        let said = error(&format!("[sip]\nname_server = \"{bad}\"\n"));
+        assert!(said.contains("sip.name_server"), "{said}");
+    }
+}

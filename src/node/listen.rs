@@ -439,7 +439,7 @@ impl Waiting {
 
 /// Small messages that someone waits for must not be held back, and a peer that vanished without a word must
 /// be noticed, even when nobody calls for hours.
-fn prepare(stream: &TcpStream) {
+pub(super) fn prepare(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let alive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))

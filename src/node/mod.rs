@@ -249,7 +249,7 @@ impl Node {
             config.limits.sip_connections_per_source,
         );
         let listeners = Listeners::new(to_desk.clone(), stop.clone(), door);
-        let names = Names::system();
+        let names = config.sip.name_server.map_or_else(Names::system, Names::of);
         let believed = wiring::believed_servers(config)?;
         let reach = Reach::new(listeners.clone(), names, believed);
         let task = Desk::new(

@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio_rustls::TlsConnector;
 use wire::sip::{Host, Uri};
 
-use super::listen::Listeners;
+use super::listen::{Listeners, prepare};
 use super::names::Names;
 use super::seed;
 
@@ -133,8 +133,7 @@ impl Reach {
         let stream = tokio::time::timeout(CONNECT_TIME, TcpStream::connect(hop.address))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        // Signaling is small messages that someone waits for.
-        let _ = stream.set_nodelay(true);
+        prepare(&stream);
         let local = stream.local_addr()?;
         let flow = self.listeners.flow(hop.transport, local, hop.address);
         if hop.transport == Transport::Tcp {

@@ -18,6 +18,7 @@ mod ears;
 mod full;
 mod linphone;
 mod load;
+mod locating;
 mod matrix;
 mod quality;
 mod records;

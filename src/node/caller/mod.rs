@@ -46,6 +46,8 @@ pub struct Options {
     pub uri: String,
     /// How to reach them where the URI does not say; `None`: as DNS says (RFC 3263).
     pub transport: Option<Transport>,
+    /// The name server to ask; `None`: whom the machine asks.
+    pub name_server: Option<SocketAddr>,
     /// Who we are to those who ask for credentials.
     pub account: Option<Account>,
     /// Whether media is protected.
@@ -161,7 +163,7 @@ pub async fn run(options: Options) -> Result<Report, CallError> {
     let (to_us, mut inbox) = desk::channel();
     let stop = CancellationToken::new();
     let listeners = Listeners::new(to_us.clone(), stop.clone(), Door::new(1, 1));
-    let names = Names::system();
+    let names = options.name_server.map_or_else(Names::system, Names::of);
     // Who is not called over TLS need not be believed.
     let (believed, unbelieved) = match client_config(&options.trust) {
         Ok(config) => (Some(config), None),
