@@ -63,6 +63,7 @@ pub const KEYS: &[Key] = &[
     optional("tls.folder"),
     optional("secrets.key_file"),
     key("drain.deadline", r#""30s""#),
+    key("numbers.inventory", "[]"),
     key("limits.attendees", "250"),
     key("limits.video", "25"),
     key("limits.http_body", "1048576"),

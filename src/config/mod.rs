@@ -23,6 +23,7 @@ use call::authenticate::Users;
 pub use error::{ConfigError, EXIT_CODE, Origin};
 pub use keys::{KEYS, Key};
 
+use crate::control::inventory::Range;
 use crate::store::{KeySource, Secret};
 use read::Reader;
 use source::{Setting, Settings};
@@ -38,6 +39,8 @@ pub struct Config {
     pub sip: Sip,
     /// Media sockets.
     pub media: Media,
+    /// Phone numbers.
+    pub numbers: Numbers,
     /// Liveness, readiness and Prometheus.
     pub metrics: Metrics,
     /// Certificates.
@@ -151,6 +154,13 @@ pub enum SrtpPolicy {
     Prefer,
     /// A protected offer is refused with 488.
     Off,
+}
+
+/// Phone numbers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Numbers {
+    /// Those that can be ordered.
+    pub inventory: Vec<Range>,
 }
 
 /// Section `media`.
@@ -490,6 +500,9 @@ impl Config {
                     .map(PathBuf::from),
                 name_server: read.optional_address("sip.name_server")?,
                 nonce_lifetime: read.duration("sip.nonce_lifetime", seconds(1), seconds(86_400))?,
+            },
+            numbers: Numbers {
+                inventory: read.inventory("numbers.inventory")?,
             },
             media: Media {
                 listen: read.listen("media.listen")?,

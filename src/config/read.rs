@@ -10,6 +10,7 @@ use toml::Value;
 use super::error::{ConfigError, Origin};
 use super::source::{Setting, Settings};
 use super::{Listen, PortRange, users};
+use crate::control::inventory::Range;
 
 /// Takes typed values out of settings by key.
 pub(super) struct Reader<'a> {
@@ -180,14 +181,7 @@ impl Reader<'_> {
 
     pub(super) fn addresses(&self, key: &str) -> Result<Vec<IpAddr>, ConfigError> {
         let remedy = "write a list of IP addresses, such as [\"203.0.113.7\"]";
-        let Some(Setting {
-            value: Value::Array(items),
-            ..
-        }) = self.settings.get(key)
-        else {
-            return Err(self.refuse(key, "this is not a list", remedy));
-        };
-        items
+        self.list(key, remedy)?
             .iter()
             .map(|item| {
                 let parsed = item.as_str().and_then(|text| text.parse::<IpAddr>().ok());
@@ -206,15 +200,8 @@ impl Reader<'_> {
     /// A list of those who may call. What is refused is not shown: it may be a password.
     pub(super) fn users(&self, key: &str) -> Result<Users, ConfigError> {
         let remedy = "write a list such as [\"name:password\"]";
-        let Some(Setting {
-            value: Value::Array(items),
-            ..
-        }) = self.settings.get(key)
-        else {
-            return Err(self.refuse(key, "this is not a list", remedy));
-        };
         let mut users = Users::new();
-        for (number, item) in (1..).zip(items) {
+        for (number, item) in (1..).zip(self.list(key, remedy)?) {
             let added = item
                 .as_str()
                 .ok_or(users::BadEntry::NoText)
@@ -224,6 +211,29 @@ impl Reader<'_> {
             }
         }
         Ok(users)
+    }
+
+    /// A list of ranges of phone numbers.
+    pub(super) fn inventory(&self, key: &str) -> Result<Vec<Range>, ConfigError> {
+        let remedy = "write a list such as [\"+12065550100-+12065550199 US Local Seattle WA\"]";
+        self.list(key, remedy)?
+            .iter()
+            .map(|item| {
+                let text = item.as_str().unwrap_or_default();
+                text.parse::<Range>()
+                    .map_err(|_| self.refuse(key, format!("{item} is no range of numbers"), remedy))
+            })
+            .collect()
+    }
+
+    fn list(&self, key: &str, remedy: &str) -> Result<&[Value], ConfigError> {
+        match self.settings.get(key) {
+            Some(Setting {
+                value: Value::Array(items),
+                ..
+            }) => Ok(items),
+            _ => Err(self.refuse(key, "this is not a list", remedy)),
+        }
     }
 
     fn wrong(&self, key: &str, setting: &Setting, wants: &str) -> ConfigError {

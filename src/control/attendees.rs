@@ -7,17 +7,14 @@ use serde_json::Value;
 use call::meeting::{AttendeeInfo, Capabilities, Capability};
 
 use super::{Caller, Control, Refusal};
-use crate::store::{Attendee, Meeting, NewAttendee};
-
-/// The words for a capability, as the API spells them.
-pub const CAPABILITIES: [&str; 4] = ["SendReceive", "Send", "Receive", "None"];
+use crate::store::{Attendee, Listed, Meeting, NewAttendee, Page};
 
 /// An attendee as a request asks for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
     /// The asker's own name for the person.
     pub external_user_id: String,
-    /// Audio, video and content, each one of [`CAPABILITIES`]; without a word all that the meeting has.
+    /// Audio, video and content, each one of the API's words; without a word all that the meeting has.
     pub capabilities: Option<[String; 3]>,
 }
 
@@ -91,6 +88,117 @@ impl Control {
             .store
             .create_attendee(&meeting.meeting_id, &asked, super::now_ms())
             .await?)
+    }
+
+    /// An attendee of a running meeting.
+    ///
+    /// # Errors
+    /// No such meeting or attendee; the store.
+    pub async fn attendee(
+        &self,
+        caller: &Caller,
+        meeting_id: &str,
+        attendee_id: &str,
+    ) -> Result<Attendee, Refusal> {
+        let meeting = self.get_meeting(caller, meeting_id).await?;
+        self.store
+            .attendee(&meeting.meeting_id, attendee_id)
+            .await?
+            .ok_or(Refusal::NotFound("the attendee"))
+    }
+
+    /// The attendees of a running meeting.
+    ///
+    /// # Errors
+    /// No such meeting; the store.
+    pub async fn attendees(
+        &self,
+        caller: &Caller,
+        meeting_id: &str,
+        page: &Page,
+    ) -> Result<Listed<Attendee>, Refusal> {
+        let meeting = self.get_meeting(caller, meeting_id).await?;
+        Ok(self.store.attendees(&meeting.meeting_id, page).await?)
+    }
+
+    /// Takes an attendee out of a running meeting, and its admission away.
+    ///
+    /// # Errors
+    /// No such meeting or attendee; the store; the node is going down.
+    pub async fn remove_attendee(
+        &self,
+        caller: &Caller,
+        meeting_id: &str,
+        attendee_id: &str,
+    ) -> Result<(), Refusal> {
+        let attendee = self.attendee(caller, meeting_id, attendee_id).await?;
+        let (store, desk) = (self.store.clone(), self.desk.clone());
+        // A task of its own, as with the end of a meeting: a client that hangs up must not leave somebody in a
+        // meeting who is none of its attendees any more.
+        let removing = tokio::spawn(async move {
+            store
+                .remove_attendee(&attendee.attendee_id, super::now_ms())
+                .await?;
+            desk.remove_attendee(attendee.meeting_id, attendee.attendee_id)
+                .await
+                .map_err(|gone| Refusal::Failed(gone.to_string()))
+        });
+        match removing.await {
+            Ok(removed) => removed,
+            Err(error) => Err(Refusal::Failed(error.to_string())),
+        }
+    }
+
+    /// Sets what an attendee may do, from the next time that they join.
+    ///
+    /// # Errors
+    /// No such meeting or attendee; capabilities that contradict each other or the meeting's features; the store.
+    pub async fn update_attendee(
+        &self,
+        caller: &Caller,
+        meeting_id: &str,
+        attendee_id: &str,
+        capabilities: [String; 3],
+    ) -> Result<Attendee, Refusal> {
+        let meeting = self.get_meeting(caller, meeting_id).await?;
+        let mut attendee = self.attendee(caller, meeting_id, attendee_id).await?;
+        attendee.asked = Wanted {
+            external_user_id: attendee.asked.external_user_id,
+            capabilities: Some(capabilities),
+        }
+        .settle(&meeting.asked.features)?;
+        self.store
+            .update_attendee(&attendee.attendee_id, &attendee.asked)
+            .await?;
+        Ok(attendee)
+    }
+
+    /// The same for all attendees of a meeting but some.
+    ///
+    /// # Errors
+    /// As with one; the first that breaks a rule ends it, and all have the same rules.
+    pub async fn update_attendees_except(
+        &self,
+        caller: &Caller,
+        meeting_id: &str,
+        excluded: &[String],
+        capabilities: [String; 3],
+    ) -> Result<(), Refusal> {
+        let mut page = Page::first(100);
+        loop {
+            let listed = self.attendees(caller, meeting_id, &page).await?;
+            for attendee in listed.items {
+                if !excluded.contains(&attendee.attendee_id) {
+                    let id = &attendee.attendee_id;
+                    self.update_attendee(caller, meeting_id, id, capabilities.clone())
+                        .await?;
+                }
+            }
+            match listed.next {
+                Some(after) => page.after = after,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Takes a visitor of the page into a running meeting, found by PIN or id.

@@ -4,14 +4,23 @@
 //! node's desk, media never.
 
 pub mod access;
+pub mod accounts;
 pub mod attendees;
+pub mod connectors;
+pub mod inventory;
 pub mod meetings;
+pub mod numbers;
 mod place;
 mod refusal;
+pub mod rooms;
+pub mod tags;
+pub mod users;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use access::{Caller, Context};
+pub use inventory::Inventory;
 pub use meetings::Directory;
 pub use place::Place;
 pub use refusal::Refusal;
@@ -32,6 +41,10 @@ pub struct Control {
     pub place: Place,
     /// Attendees of one meeting, at most.
     pub max_attendees: usize,
+    /// The numbers that can be ordered.
+    pub inventory: Arc<Inventory>,
+    /// What page tokens are signed with.
+    pub page_key: Arc<str>,
 }
 
 /// The time, ms since the epoch.

@@ -37,6 +37,15 @@ pub enum Refusal {
     /// It does not go with what is there already.
     #[error("{0}")]
     Conflict(String),
+    /// The account, or what it is in, does not allow it.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// It is well formed, but what it is about is not in the state for it.
+    #[error("{0}")]
+    Unprocessable(String),
+    /// There would be more of something than may be.
+    #[error("{0}")]
+    LimitExceeded(String),
     /// It is valid, but this server does not do it.
     #[error("{0}")]
     NotOffered(String),
@@ -46,6 +55,33 @@ pub enum Refusal {
     /// Ours: the store, or a node on its way down.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Refusal {
+    /// A field that breaks a rule.
+    pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            rule: rule.into(),
+        }
+    }
+
+    /// The word for it in the list of errors of an operation on many things.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } | Self::NotOffered(_) | Self::BadPolicy(_) => "BadRequest",
+            Self::Forbidden { .. } => "AccessDenied",
+            Self::NotFound(_) => "NotFound",
+            Self::Ended => "Gone",
+            Self::Conflict(_) => "Conflict",
+            Self::NotAllowed(_) => "Forbidden",
+            Self::Unprocessable(_) => "Unprocessable",
+            Self::LimitExceeded(_) => "ResourceLimitExceeded",
+            Self::Throttled => "Throttled",
+            Self::Failed(_) => "ServiceFailure",
+        }
+    }
 }
 
 impl From<StoreError> for Refusal {

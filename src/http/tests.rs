@@ -1,6 +1,7 @@
 //! Whole requests through the router, with the far end of the desk's channel in the test's hand.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -14,7 +15,7 @@ use tower::ServiceExt;
 use super::api::sigv4::testing::sign;
 use super::*;
 use crate::config::Config;
-use crate::control::{Place, now_ms};
+use crate::control::{Inventory, Place, now_ms};
 use crate::node::desk::{Handle, ToDesk};
 use crate::store::{AccessKey, Store};
 
@@ -47,6 +48,8 @@ pub(super) async fn server() -> Server {
             audio: "127.0.0.1:3478".to_owned(),
         },
         max_attendees: 250,
+        inventory: Arc::new(Inventory::default()),
+        page_key: "key".into(),
     };
     let mut limits = Config::defaults().unwrap().limits;
     limits.joins_per_minute = 3;
@@ -274,7 +277,7 @@ async fn bad_requests_get_typed_errors() {
         ),
         (
             "GET",
-            "/meetings/x/attendees",
+            "/sip-rules",
             Value::Null,
             StatusCode::NOT_IMPLEMENTED,
             "UnsupportedOperation",

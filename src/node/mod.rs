@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError};
-use crate::control::{Control, now_ms};
+use crate::control::{Control, Inventory, now_ms};
 use crate::http;
 use crate::record::{RecordError, Recorder};
 use crate::store::{Store, StoreError};
@@ -236,6 +236,8 @@ impl Node {
             deployment,
             place,
             max_attendees: config.limits.attendees,
+            inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
+            page_key: store.page_key().await?.into(),
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-use super::{Secret, Store, StoreError, draw};
+use super::{Listed, Page, Secret, Store, StoreError, draw};
 
 /// An attendee as asked for, already checked. Capabilities are the API's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +72,83 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         found.map(|row| from_row(&row)).transpose()
+    }
+
+    /// An attendee of a meeting.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn attendee(
+        &self,
+        meeting_id: &str,
+        attendee_id: &str,
+    ) -> Result<Option<Attendee>, StoreError> {
+        let found = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM attendees WHERE attendee_id = $1 AND meeting_id = $2 AND removed_ms IS NULL"
+        )))
+        .bind(attendee_id.to_owned())
+        .bind(meeting_id.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        found.map(|row| from_row(&row)).transpose()
+    }
+
+    /// The attendees of a meeting.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn attendees(
+        &self,
+        meeting_id: &str,
+        page: &Page,
+    ) -> Result<Listed<Attendee>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM attendees WHERE meeting_id = $1 AND attendee_id > $2 AND removed_ms IS NULL \
+             ORDER BY attendee_id LIMIT $3"
+        )))
+        .bind(meeting_id.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit())
+        .fetch_all(&self.pool)
+        .await?;
+        let attendees = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+        Ok(page.cut(attendees, |attendee| &attendee.attendee_id))
+    }
+
+    /// Takes an attendee's admission away.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn remove_attendee(&self, attendee_id: &str, now_ms: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE attendees SET removed_ms = $1 WHERE attendee_id = $2 AND removed_ms IS NULL",
+        )
+        .bind(now_ms)
+        .bind(attendee_id.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Sets what an attendee may do.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_attendee(
+        &self,
+        attendee_id: &str,
+        asked: &NewAttendee,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE attendees SET audio = $1, video = $2, content = $3 WHERE attendee_id = $4",
+        )
+        .bind(asked.audio.clone())
+        .bind(asked.video.clone())
+        .bind(asked.content.clone())
+        .bind(attendee_id.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// The attendee of a meeting who dials in with these three digits after its PIN.

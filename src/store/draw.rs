@@ -38,6 +38,14 @@ pub(super) fn uuid() -> Result<String, StoreError> {
         .to_string())
 }
 
+/// A version 7 UUID in lower case (RFC 9562 §5.7): in the order of their making, as texts too.
+pub(super) fn ordered_uuid(now_ms: i64) -> Result<String, StoreError> {
+    let millis = u64::try_from(now_ms).unwrap_or_default();
+    Ok(Builder::from_unix_timestamp_millis(millis, &octets()?)
+        .into_uuid()
+        .to_string())
+}
+
 /// Ten digits, the first not 0, so that nobody loses it by writing the PIN as a number.
 pub(super) fn pin() -> Result<String, StoreError> {
     Ok((1_000_000_000 + below(9_000_000_000)?).to_string())

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Attendee, NewAttendee};
-use super::{Store, StoreError, attendees, draw};
+use super::{Store, StoreError, attendees, draw, pin};
 
 /// A meeting as asked for, already checked.
 #[derive(Clone, PartialEq, Debug)]
@@ -79,7 +79,7 @@ impl Store {
         } else {
             let meeting = Meeting {
                 meeting_id: draw::uuid()?,
-                pin: free_pin(&mut transaction).await?,
+                pin: pin::free(&mut transaction).await?,
                 asked,
                 created_ms: now_ms,
                 ended_ms: None,
@@ -149,6 +149,19 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Writes a meeting's tags, an array.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn tag_meeting(&self, meeting_id: &str, tags: &Value) -> Result<(), StoreError> {
+        sqlx::query("UPDATE meetings SET tags = $1 WHERE meeting_id = $2")
+            .bind(tags.to_string())
+            .bind(meeting_id.to_owned())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     async fn one(
         &self,
         condition: &'static str,
@@ -162,22 +175,6 @@ impl Store {
         .await?
         .map(|row| from_row(&row))
         .transpose()
-    }
-}
-
-/// A PIN that no meeting ever had. The caller holds the write lock, so it stays free.
-async fn free_pin(
-    transaction: &mut super::Transaction<'static, super::Any>,
-) -> Result<String, StoreError> {
-    loop {
-        let pin = draw::pin()?;
-        let taken = sqlx::query("SELECT 1 FROM meetings WHERE pin = $1")
-            .bind(pin.clone())
-            .fetch_optional(&mut **transaction)
-            .await?;
-        if taken.is_none() {
-            return Ok(pin);
-        }
     }
 }
 

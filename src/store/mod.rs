@@ -4,14 +4,22 @@
 //! writes begins as a writer, so that two of them never both read the old state.
 
 mod access_keys;
+mod accounts;
 mod attendees;
+mod connectors;
 mod draw;
 mod meetings;
+mod numbers;
+mod page;
+mod pin;
 mod principals;
+mod rooms;
 pub mod seal;
 mod secret;
 mod sessions;
+mod settings;
 mod upgrade;
+mod users;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,12 +31,18 @@ use sqlx::{Any, AnyPool, Row, Transaction};
 use thiserror::Error;
 
 pub use access_keys::{AccessKey, NoNewKey};
+pub use accounts::{Account, AccountField};
 pub use attendees::{Attendee, NewAttendee};
+pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
 pub use meetings::{Meeting, NewMeeting};
+pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
+pub use page::{Listed, Page};
 pub use principals::{AttachedPolicy, NewPrincipal, OwnerAccount, Principal, PrincipalKind};
+pub use rooms::{Membership, Room};
 pub use seal::{BadKey, KeySource, Seal};
 pub use secret::Secret;
 pub use sessions::{NewSession, Session, SessionKind};
+pub use users::{NewUser, User, UserField};
 
 /// What can go wrong below the control plane. Always ours, never the caller's.
 #[derive(Debug, Error)]

@@ -7,8 +7,19 @@ use crate::support::server::{Credentials, Server};
 
 /// One case of `meetings.py`, against a server of its own.
 fn boto3(case: &str) {
+    run("meetings.py", case, &[]);
+}
+
+/// One case of `directory.py`, against a server of its own with a few numbers to order.
+fn directory(case: &str) {
+    let inventory =
+        "[\"+12065550100-+12065550199 US Local Seattle WA\", \"+18445550100 US TollFree\"]";
+    run("directory.py", case, &[("numbers.inventory", inventory)]);
+}
+
+fn run(script: &str, case: &str, settings: &[(&str, &str)]) {
     let Some(python) = python() else { return };
-    let server = Server::start(&[]);
+    let server = Server::start(settings);
     let Credentials {
         access_key_id,
         secret_access_key,
@@ -16,7 +27,7 @@ fn boto3(case: &str) {
         ..
     } = server.credentials();
     let output = Command::new(python)
-        .arg(repository().join("tests/interop/meetings.py"))
+        .arg(repository().join("tests/interop").join(script))
         .arg(case)
         .env("ENDPOINT", endpoint(&server))
         .env("ACCESS_KEY", access_key_id)
@@ -25,6 +36,11 @@ fn boto3(case: &str) {
         .output()
         .unwrap();
     assert_well(&output, &server);
+    assert!(
+        !server.log().contains("breaks the API's model"),
+        "{}",
+        server.log()
+    );
 }
 
 fn endpoint(server: &Server) -> String {
@@ -113,4 +129,59 @@ fn the_command_line_client_creates_a_meeting() {
     assert_well(&output, &server);
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["Meeting"]["ExternalMeetingId"], "cli");
+}
+
+#[test]
+fn accounts_are_made_changed_and_deleted_by_boto3() {
+    directory("accounts");
+}
+
+#[test]
+fn users_are_made_invited_and_suspended_by_boto3() {
+    directory("users");
+}
+
+#[test]
+fn rooms_and_their_members_come_and_go_by_boto3() {
+    directory("rooms");
+}
+
+#[test]
+fn numbers_are_ordered_assigned_deleted_and_restored_by_boto3() {
+    directory("numbers");
+}
+
+#[test]
+fn voice_connectors_are_configured_by_boto3() {
+    directory("connectors");
+}
+
+#[test]
+fn attendees_change_and_things_bear_tags_by_boto3() {
+    directory("attendees_and_tags");
+}
+
+#[test]
+fn a_thousand_users_are_listed_in_pages_by_boto3() {
+    directory("pages");
+}
+
+#[test]
+fn a_service_may_have_its_own_path_by_boto3() {
+    directory("prefixes");
+}
+
+#[test]
+fn every_operation_wants_a_good_signature() {
+    directory("every_operation_wants_a_signature");
+}
+
+#[test]
+fn every_operation_says_which_member_it_misses() {
+    directory("bounds");
+}
+
+#[test]
+fn what_is_not_offered_is_said_so_by_boto3() {
+    directory("not_offered");
 }

@@ -36,6 +36,8 @@ impl World {
                 audio: "127.0.0.1:3478".to_owned(),
             },
             max_attendees: 250,
+            inventory: std::sync::Arc::default(),
+            page_key: "key".into(),
         };
         Self {
             control,

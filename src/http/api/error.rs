@@ -53,20 +53,43 @@ impl ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let (status, exception) = match &refusal {
-            Refusal::Invalid { .. } => (StatusCode::BAD_REQUEST, "BadRequestException"),
-            Refusal::BadPolicy(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+impl ApiError {
+    /// A refusal under the names that a service has for it.
+    #[must_use]
+    pub fn of(refusal: &Refusal, service: &str) -> Self {
+        let meetings = service == "chime-sdk-meetings";
+        let (status, exception) = match refusal {
+            Refusal::Invalid { .. } | Refusal::NotOffered(_) | Refusal::BadPolicy(_) => {
+                (StatusCode::BAD_REQUEST, "BadRequestException")
+            }
             Refusal::Forbidden { .. } => (StatusCode::FORBIDDEN, "AccessDeniedException"),
             Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
             Refusal::Ended => (StatusCode::GONE, "NotFoundException"),
             Refusal::Conflict(_) => (StatusCode::CONFLICT, "ConflictException"),
-            Refusal::NotOffered(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
-            Refusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
+            Refusal::NotAllowed(_) => (StatusCode::FORBIDDEN, "ForbiddenException"),
+            Refusal::Unprocessable(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "UnprocessableEntityException",
+            ),
+            Refusal::LimitExceeded(_) if meetings => {
+                (StatusCode::BAD_REQUEST, "LimitExceededException")
+            }
+            Refusal::LimitExceeded(_) => {
+                (StatusCode::BAD_REQUEST, "ResourceLimitExceededException")
+            }
+            Refusal::Throttled if meetings => {
+                (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException")
+            }
+            Refusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "ThrottledClientException"),
             Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailureException"),
         };
         Self::new(status, exception, refusal.to_string())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::of(&refusal, "chime-sdk-meetings")
     }
 }
 

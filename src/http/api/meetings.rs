@@ -1,80 +1,161 @@
-//! chime-sdk-meetings in JSON: requests read by the bounds of its model, answers written in its shapes.
+//! chime-sdk-meetings in JSON.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::fields::{Fields, refuse};
-use crate::control::attendees::{CAPABILITIES, Wanted};
+use super::accounts::done;
+use super::dispatch::Call;
+use super::input::Input;
+use crate::control::attendees::Wanted;
+use crate::control::tags::Tagged;
 use crate::control::{Caller, Place, Refusal};
 use crate::store::{Attendee, Meeting, NewMeeting};
 
-/// Reads `CreateMeeting`, and all of `CreateMeetingWithAttendees` but its attendees.
-pub(super) fn new_meeting(caller: &Caller, body: &Value) -> Result<NewMeeting, Refusal> {
-    let fields = Fields::of(body)?;
-    let token = fields.required_text("ClientRequestToken", 2..=64)?;
-    if !token
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    {
-        return Err(fields.refuse(
-            "ClientRequestToken",
-            "must hold only letters, digits, - and _",
-        ));
+pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
+    let Call {
+        control,
+        caller,
+        input,
+        ..
+    } = call;
+    let id = input.required("MeetingId").to_ascii_lowercase();
+    let who = input.required("AttendeeId").to_ascii_lowercase();
+    match call.name {
+        "CreateMeeting" => {
+            let (meeting, _) = control
+                .create_meeting(new_meeting(caller, input)?, &[])
+                .await?;
+            Ok(json!({"Meeting": shape(call, &meeting)}))
+        }
+        "CreateMeetingWithAttendees" => {
+            let wanted = new_attendees(input)?;
+            let (meeting, attendees) = control
+                .create_meeting(new_meeting(caller, input)?, &wanted)
+                .await?;
+            let attendees: Vec<Value> = attendees.iter().map(attendee).collect();
+            Ok(json!({"Meeting": shape(call, &meeting), "Attendees": attendees, "Errors": []}))
+        }
+        "GetMeeting" => {
+            let meeting = control.get_meeting(caller, &id).await?;
+            Ok(json!({"Meeting": shape(call, &meeting)}))
+        }
+        "DeleteMeeting" => done(control.end_meeting(caller, &id).await),
+        "CreateAttendee" => {
+            let made = control
+                .create_attendee(caller, &id, &wanted(input)?)
+                .await?;
+            Ok(json!({"Attendee": attendee(&made)}))
+        }
+        "BatchCreateAttendee" => {
+            control.get_meeting(caller, &id).await?;
+            let mut made = Vec::new();
+            let mut errors = Vec::new();
+            for asked in new_attendees(input)? {
+                match control.create_attendee(caller, &id, &asked).await {
+                    Ok(new) => made.push(attendee(&new)),
+                    Err(refusal) => errors.push(json!({
+                        "ExternalUserId": asked.external_user_id,
+                        "ErrorCode": refusal.code(),
+                        "ErrorMessage": refusal.to_string(),
+                    })),
+                }
+            }
+            Ok(json!({"Attendees": made, "Errors": errors}))
+        }
+        "GetAttendee" => {
+            let found = control.attendee(caller, &id, &who).await?;
+            Ok(json!({"Attendee": attendee(&found)}))
+        }
+        "ListAttendees" => {
+            let listed = control.attendees(caller, &id, &call.page()?).await?;
+            Ok(call.listed("Attendees", &listed, attendee))
+        }
+        "DeleteAttendee" => done(control.remove_attendee(caller, &id, &who).await),
+        "UpdateAttendeeCapabilities" => {
+            let capabilities = capabilities(input)?;
+            let updated = control
+                .update_attendee(caller, &id, &who, capabilities)
+                .await?;
+            Ok(json!({"Attendee": attendee(&updated)}))
+        }
+        "BatchUpdateAttendeeCapabilitiesExcept" => {
+            let excluded: Vec<String> = input
+                .list("ExcludedAttendeeIds")
+                .map(|item| item.required("AttendeeId").to_ascii_lowercase())
+                .collect();
+            let capabilities = capabilities(input)?;
+            done(
+                control
+                    .update_attendees_except(caller, &id, &excluded, capabilities)
+                    .await,
+            )
+        }
+        "TagResource" => {
+            let arn = input.required("ResourceARN");
+            done(control.tag(caller, &tagged(arn)?, &tags(input)?).await)
+        }
+        "UntagResource" => {
+            let arn = input.required("ResourceARN");
+            let keys = input.texts("TagKeys");
+            done(control.untag(caller, &tagged(arn)?, &keys).await)
+        }
+        "ListTagsForResource" => {
+            let arn = input.required("ResourceARN");
+            let tags = control.tags(caller, &tagged(arn)?).await?;
+            Ok(json!({"Tags": tags}))
+        }
+        _ => call.missing(),
     }
-    let region = fields.required_text("MediaRegion", 2..=64)?;
+}
+
+/// Reads `CreateMeeting`, and all of `CreateMeetingWithAttendees` but its attendees: what the model's bounds do not say.
+pub(super) fn new_meeting(caller: &Caller, input: &Input<'_>) -> Result<NewMeeting, Refusal> {
+    let region = input.required("MediaRegion");
     if !region
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     {
-        return Err(fields.refuse(
+        return Err(Refusal::invalid(
             "MediaRegion",
             "must be the name of a region, such as us-east-1",
         ));
     }
-    let external = fields.required_text("ExternalMeetingId", 2..=64)?;
-    let host = fields.text("MeetingHostId", 2..=64)?;
-    for (name, value) in [
-        ("ExternalMeetingId", Some(external)),
-        ("MeetingHostId", host),
-    ] {
-        if value.is_some_and(|value| value.starts_with("aws:")) {
-            return Err(fields.refuse(name, "must not begin with aws:, which is reserved"));
-        }
+    for name in ["ExternalMeetingId", "MeetingHostId"] {
+        unreserved(name, input.text(name).unwrap_or_default())?;
     }
-    if fields.text("PrimaryMeetingId", 2..=64)?.is_some() {
+    if input.text("PrimaryMeetingId").is_some() {
         return Err(Refusal::NotOffered(
             "PrimaryMeetingId: replica meetings are not offered by this server".to_owned(),
         ));
     }
-    fields.choice("MediaPlacementNetworkType", &["Ipv4Only", "DualStack"])?;
+    let document = |name: &str, empty: Value| input.value(name).cloned().unwrap_or(empty);
     Ok(NewMeeting {
         account_id: caller.account_id.clone(),
-        external_meeting_id: external.to_owned(),
-        meeting_host_id: host.map(str::to_owned),
+        external_meeting_id: input.required("ExternalMeetingId").to_owned(),
+        meeting_host_id: input.text("MeetingHostId").map(str::to_owned),
         media_region: region.to_owned(),
-        client_request_token: token.to_owned(),
-        request_digest: request_digest(body),
-        features: features(&fields)?,
-        tenant_ids: tenant_ids(&fields)?,
-        tags: tags(&fields)?,
-        notifications: notifications(&fields)?,
+        client_request_token: input.required("ClientRequestToken").to_owned(),
+        request_digest: request_digest(input),
+        features: document("MeetingFeatures", json!({})),
+        tenant_ids: document("TenantIds", json!([])),
+        tags: tags(input)?,
+        notifications: document("NotificationsConfiguration", json!({})),
     })
 }
 
-/// Reads the attendees of `CreateMeetingWithAttendees`; nobody twice.
-pub(super) fn new_attendees(body: &Value) -> Result<Vec<Wanted>, Refusal> {
-    let fields = Fields::of(body)?;
-    let items = fields
-        .objects("Attendees", 1..=20)?
-        .ok_or_else(|| fields.refuse("Attendees", "is required"))?;
-    let attendees = items.iter().map(wanted).collect::<Result<Vec<_>, _>>()?;
+/// Reads a list of new attendees; nobody twice.
+pub(super) fn new_attendees(input: &Input<'_>) -> Result<Vec<Wanted>, Refusal> {
+    let attendees = input
+        .list("Attendees")
+        .map(|item| wanted(&item))
+        .collect::<Result<Vec<_>, _>>()?;
     for (at, attendee) in attendees.iter().enumerate() {
         let earlier = attendees.iter().take(at);
         if earlier
             .into_iter()
             .any(|other| other.external_user_id == attendee.external_user_id)
         {
-            return Err(fields.refuse(
+            return Err(Refusal::invalid(
                 format!("Attendees.{}.ExternalUserId", at + 1),
                 "is there twice",
             ));
@@ -83,30 +164,12 @@ pub(super) fn new_attendees(body: &Value) -> Result<Vec<Wanted>, Refusal> {
     Ok(attendees)
 }
 
-/// Reads `CreateAttendee`.
-pub(super) fn new_attendee(body: &Value) -> Result<Wanted, Refusal> {
-    wanted(&Fields::of(body)?)
-}
-
-fn wanted(fields: &Fields<'_>) -> Result<Wanted, Refusal> {
-    let external_user_id = fields.required_text("ExternalUserId", 2..=64)?;
-    if external_user_id.starts_with("aws:") {
-        return Err(fields.refuse(
-            "ExternalUserId",
-            "must not begin with aws:, which is reserved",
-        ));
-    }
-    let capabilities = match fields.object("Capabilities")? {
+fn wanted(input: &Input<'_>) -> Result<Wanted, Refusal> {
+    let external_user_id = input.required("ExternalUserId");
+    unreserved("ExternalUserId", external_user_id)?;
+    let capabilities = match input.object("Capabilities") {
         None => None,
-        Some(capabilities) => {
-            let word = |kind: &str| {
-                capabilities
-                    .choice(kind, &CAPABILITIES)?
-                    .map(str::to_owned)
-                    .ok_or_else(|| capabilities.refuse(kind, "is required"))
-            };
-            Some([word("Audio")?, word("Video")?, word("Content")?])
-        }
+        Some(_) => Some(capabilities(input)?),
     };
     Ok(Wanted {
         external_user_id: external_user_id.to_owned(),
@@ -114,98 +177,61 @@ fn wanted(fields: &Fields<'_>) -> Result<Wanted, Refusal> {
     })
 }
 
-/// `MeetingFeatures`, with nothing in it that the model does not know.
-fn features(fields: &Fields<'_>) -> Result<Value, Refusal> {
-    let Some(features) = fields.object("MeetingFeatures")? else {
-        return Ok(json!({}));
+/// Audio, video and content.
+fn capabilities(input: &Input<'_>) -> Result<[String; 3], Refusal> {
+    let said = input.object("Capabilities");
+    let word = |kind: &str| {
+        said.and_then(|said| said.text(kind))
+            .map(str::to_owned)
+            .ok_or_else(|| Refusal::invalid(format!("Capabilities.{kind}"), "is required"))
     };
-    let mut kept = Map::new();
-    let words = [
-        (
-            "Audio",
-            "EchoReduction",
-            ["AVAILABLE", "UNAVAILABLE"].as_slice(),
-        ),
-        ("Video", "MaxResolution", ["None", "HD", "FHD"].as_slice()),
-        (
-            "Content",
-            "MaxResolution",
-            ["None", "FHD", "UHD"].as_slice(),
-        ),
-    ];
-    for (kind, name, choices) in words {
-        if let Some(inner) = features.object(kind)? {
-            let value = inner.choice(name, choices)?;
-            kept.insert(
-                kind.to_owned(),
-                value.map_or_else(|| json!({}), |value| json!({name: value})),
-            );
-        }
-    }
-    if let Some(attendee) = features.object("Attendee")? {
-        let count = attendee.number("MaxCount", 1..=250)?;
-        kept.insert(
-            "Attendee".to_owned(),
-            count.map_or_else(|| json!({}), |count| json!({"MaxCount": count})),
-        );
-    }
-    Ok(Value::Object(kept))
+    Ok([word("Audio")?, word("Video")?, word("Content")?])
 }
 
-fn tenant_ids(fields: &Fields<'_>) -> Result<Value, Refusal> {
-    let Some(items) = fields.list("TenantIds", 1..=5)? else {
-        return Ok(json!([]));
-    };
-    for (at, item) in items.iter().enumerate() {
-        let fits = item.as_str().is_some_and(|id| {
-            (2..=256).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_!@#$".contains(&byte))
-                // The model forbids four equal characters in a row.
-                && !id.as_bytes().windows(4).any(|four| four.iter().all(|byte| Some(byte) == four.first()))
-        });
-        if !fits {
-            return Err(fields.refuse(
-                format!("TenantIds.{}", at + 1),
-                "must have 2 to 256 of letters, digits and -_!@#$, no four equal ones in a row",
-            ));
-        }
+fn unreserved(name: &str, value: &str) -> Result<(), Refusal> {
+    if value.starts_with("aws:") {
+        return Err(Refusal::invalid(
+            name,
+            "must not begin with aws:, which is reserved",
+        ));
     }
-    Ok(json!(items))
+    Ok(())
 }
 
-fn tags(fields: &Fields<'_>) -> Result<Value, Refusal> {
-    let Some(items) = fields.objects("Tags", 0..=50)? else {
-        return Ok(json!([]));
-    };
+/// The tags of a request; no key twice.
+pub(super) fn tags(input: &Input<'_>) -> Result<Value, Refusal> {
     let mut kept: Vec<Value> = Vec::new();
-    for item in items {
-        let key = item.required_text("Key", 1..=128)?;
-        let value = item.required_text("Value", 0..=256)?;
+    for (at, item) in input.list("Tags").enumerate() {
+        let (key, value) = (item.required("Key"), item.required("Value"));
         if kept
             .iter()
             .any(|tag| tag.get("Key").and_then(Value::as_str) == Some(key))
         {
-            return Err(item.refuse("Key", "is there twice"));
+            return Err(Refusal::invalid(
+                format!("Tags.{}.Key", at + 1),
+                "is there twice",
+            ));
         }
         kept.push(json!({"Key": key, "Value": value}));
     }
     Ok(Value::Array(kept))
 }
 
-fn notifications(fields: &Fields<'_>) -> Result<Value, Refusal> {
-    let Some(inner) = fields.object("NotificationsConfiguration")? else {
-        return Ok(json!({}));
-    };
-    let mut kept = Map::new();
-    for name in ["LambdaFunctionArn", "SnsTopicArn", "SqsQueueArn"] {
-        if let Some(arn) = inner.text(name, 1..=1024)? {
-            if !arn.starts_with("arn") {
-                return Err(inner.refuse(name, "must be an ARN"));
-            }
-            kept.insert(name.to_owned(), json!(arn));
-        }
+/// What an ARN names that can bear tags.
+fn tagged(arn: &str) -> Result<Tagged, Refusal> {
+    let named = arn.rsplit_once(':').map_or("", |(_, named)| named);
+    match named.split_once('/') {
+        Some(("meeting", id)) => Ok(Tagged::Meeting(id.to_ascii_lowercase())),
+        Some(("vc", id)) => Ok(Tagged::Connector(id.to_owned())),
+        _ => Err(Refusal::invalid(
+            "ResourceARN",
+            "must be the ARN of a meeting or a voice connector",
+        )),
     }
-    Ok(Value::Object(kept))
+}
+
+fn shape(call: &Call<'_>, of: &Meeting) -> Value {
+    meeting(of, &call.control.place, call.host)
 }
 
 /// A meeting id in a path: a UUID, told from others in lower case.
@@ -217,18 +243,16 @@ pub(crate) fn meeting_id(text: &str) -> Result<String, Refusal> {
     if digits && groups == [8, 4, 4, 4, 12] {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err(refuse("MeetingId", "must be a UUID"))
+        Err(Refusal::invalid("MeetingId", "must be a UUID"))
     }
 }
 
 /// SHA-256 of all that a request says but its token.
-pub(super) fn request_digest(body: &Value) -> String {
-    let mut body = body.clone();
-    if let Some(object) = body.as_object_mut() {
-        object.remove("ClientRequestToken");
-        object.sort_keys();
-    }
-    digest(&SHA256, body.to_string().as_bytes())
+pub(super) fn request_digest(input: &Input<'_>) -> String {
+    let mut said = input.map().cloned().unwrap_or_default();
+    said.remove("ClientRequestToken");
+    said.sort_keys();
+    digest(&SHA256, Value::Object(said).to_string().as_bytes())
         .as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -297,16 +321,30 @@ fn features_with_defaults(asked: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderMap;
+
+    use super::super::model::MODEL;
     use super::*;
 
     fn caller() -> Caller {
         Caller::administrator("123456789012")
     }
 
-    fn with(name: &str, value: Value) -> Result<NewMeeting, Refusal> {
+    /// As the model reads a request of that operation.
+    fn checked(query: &str, body: &Value) -> Result<Value, Refusal> {
+        let routed = MODEL.route("POST", "/meetings", query).unwrap();
+        routed.read(query, &HeaderMap::new(), body)
+    }
+
+    fn body(name: &str, value: Value) -> Value {
         let mut body = json!({"ClientRequestToken": "abc", "MediaRegion": "us-east-1", "ExternalMeetingId": "stand-up"});
         body.as_object_mut().unwrap().insert(name.to_owned(), value);
-        new_meeting(&caller(), &body)
+        body
+    }
+
+    fn with(name: &str, value: Value) -> Result<NewMeeting, Refusal> {
+        let input = checked("", &body(name, value))?;
+        new_meeting(&caller(), &Input::new(&input))
     }
 
     #[test]
@@ -390,30 +428,40 @@ mod tests {
 
     #[test]
     fn a_retry_has_the_same_digest_whatever_its_token_and_order() {
-        let one = json!({"ClientRequestToken": "a1", "MediaRegion": "r", "ExternalMeetingId": "x"});
-        let two = json!({"ExternalMeetingId": "x", "MediaRegion": "r", "ClientRequestToken": "b2"});
-        let other =
-            json!({"ExternalMeetingId": "y", "MediaRegion": "r", "ClientRequestToken": "b2"});
-        assert_eq!(request_digest(&one), request_digest(&two));
-        assert_ne!(request_digest(&one), request_digest(&other));
+        let digest = |body: Value| request_digest(&Input::new(&body));
+        let one = digest(
+            json!({"ClientRequestToken": "a1", "MediaRegion": "r", "ExternalMeetingId": "x"}),
+        );
+        let two = digest(
+            json!({"ExternalMeetingId": "x", "MediaRegion": "r", "ClientRequestToken": "b2"}),
+        );
+        let other = digest(
+            json!({"ExternalMeetingId": "y", "MediaRegion": "r", "ClientRequestToken": "b2"}),
+        );
+        assert_eq!(one, two);
+        assert_ne!(one, other);
     }
 
     #[test]
     fn attendees_need_a_name_and_all_three_capabilities() {
-        let said = |body: Value| new_attendees(&body).unwrap_err().to_string();
-        assert_eq!(said(json!({})), "Attendees: is required");
+        let said = |value: Value| {
+            let input = checked("operation=create-attendees", &body("Attendees", value))?;
+            new_attendees(&Input::new(&input))
+        };
+        let refusal = |value: Value| said(value).unwrap_err().to_string();
+        assert_eq!(refusal(Value::Null), "Attendees: is required");
         assert_eq!(
-            said(json!({"Attendees": [{}]})),
+            refusal(json!([{}])),
             "Attendees.1.ExternalUserId: is required"
         );
         assert_eq!(
-            said(
-                json!({"Attendees": [{"ExternalUserId": "ada", "Capabilities": {"Audio": "Send"}}]})
-            ),
-            "Attendees.1.Capabilities.Video: is required"
+            refusal(json!([{"ExternalUserId": "ada", "Capabilities": {"Audio": "Send"}}])),
+            "Attendees.1.Capabilities.Content: is required"
         );
-        let twice = json!({"Attendees": [{"ExternalUserId": "ada"}, {"ExternalUserId": "ada"}]});
-        assert_eq!(said(twice), "Attendees.2.ExternalUserId: is there twice");
+        assert_eq!(
+            refusal(json!([{"ExternalUserId": "ada"}, {"ExternalUserId": "ada"}])),
+            "Attendees.2.ExternalUserId: is there twice"
+        );
     }
 
     #[test]

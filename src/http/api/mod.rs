@@ -1,21 +1,32 @@
 //! The signed API: rest-json, SigV4, errors as the AWS SDKs read them.
 
+mod accounts;
+mod connectors;
+mod dispatch;
 mod error;
-mod fields;
+mod input;
 pub(crate) mod meetings;
-mod route;
+mod model;
+mod numbers;
+mod openapi;
+mod page;
+mod rooms;
 pub mod sigv4;
+mod users;
 
 use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use dispatch::Call;
 pub use error::ApiError;
-use route::Operation;
+use input::Input;
+use model::{MODEL, Routed};
+use page::Pager;
 use sigv4::BadSignature;
 
 use super::caller::{context, identify};
@@ -31,14 +42,22 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// Answers one request of the API, whose body was read already.
 pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
     let begun = Instant::now();
+    if parts.method == "GET" && parts.uri.path() == openapi::PATH {
+        return axum::Json(openapi::describe()).into_response();
+    }
     let request_id = control.store.request_token().unwrap_or_default();
-    let operation = route::route(
+    let ours = Ours::route(parts);
+    let routed = MODEL.route(
         parts.method.as_str(),
         parts.uri.path(),
         parts.uri.query().unwrap_or_default(),
     );
-    let name = operation.as_ref().map_or("unknown", Operation::name);
-    let mut response = match perform(control, parts, body, operation).await {
+    let name = match (&ours, &routed) {
+        (Some(ours), _) => ours.name(),
+        (None, Some(routed)) => routed.operation.name.as_str(),
+        (None, None) => "unknown",
+    };
+    let mut response = match perform(control, parts, body, ours, routed).await {
         Ok((status, Some(body))) => {
             let json = (
                 header::CONTENT_TYPE,
@@ -77,98 +96,164 @@ async fn perform(
     control: &Control,
     parts: &Parts,
     body: &Bytes,
-    operation: Option<Operation>,
+    ours: Option<Ours>,
+    routed: Option<Routed<'_>>,
 ) -> Result<(StatusCode, Option<Value>), ApiError> {
-    let caller = match (authenticate(control, parts, body).await, &operation) {
-        (Ok(caller), _) => caller,
+    let caller = match authenticate(control, parts, body).await {
+        Ok(caller) => caller,
         // A path that means nothing is told so even to a stranger.
-        (Err(error), None) if error == BadSignature::Missing.into() => return Err(unknown(parts)),
-        (Err(error), _) => return Err(error),
+        Err(error)
+            if ours.is_none() && routed.is_none() && error == BadSignature::Missing.into() =>
+        {
+            return Err(unknown(parts));
+        }
+        Err(error) => return Err(error),
     };
-    let operation = operation.ok_or_else(|| unknown(parts))?;
-    if let Operation::NotOffered(name) = operation {
+    let host = control.place.host(host(parts));
+    let allow = |name: &str, resource: &str| {
+        let action = format!("{SERVICE}:{name}");
+        control.authorize(&caller, &action, resource, &context(control, parts))
+    };
+    if let Some(ours) = ours {
+        let resource = match &ours {
+            Ours::ShowMeeting(id) => arn(control, &caller, &format!("meeting/{id}")),
+            _ => "*".to_owned(),
+        };
+        allow(ours.name(), &resource)?;
+        let said = read_json(body)?;
+        let answer = ours.perform(control, &caller, &said, &host).await?;
+        return Ok((StatusCode::OK, Some(answer)));
+    }
+    let routed = routed.ok_or_else(|| unknown(parts))?;
+    let operation = routed.operation;
+    let offered = dispatch::noun(&operation.name).zip(operation.status);
+    let Some((noun, status)) = offered else {
         return Err(ApiError::new(
             StatusCode::NOT_IMPLEMENTED,
             "UnsupportedOperationException",
-            format!("{name} is not offered by this server"),
+            format!("{} is not offered by this server", operation.name),
         ));
-    }
-    let action = format!("{SERVICE}:{}", operation.name());
-    let resource = operation.meeting().map_or("*".to_owned(), |meeting| {
-        let region = &control.place.region;
-        format!(
-            "arn:aws:chime:{region}:{}:meeting/{meeting}",
-            caller.account_id
-        )
-    });
-    control.authorize(&caller, &action, &resource, &context(control, parts))?;
-    let json: Value = if body.is_empty() {
-        json!({})
-    } else {
-        serde_json::from_slice(body)
-            .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?
     };
-    Ok(carry_out(control, &caller, parts, operation, &json).await?)
+    let resource = routed
+        .resource()
+        .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
+    // Before its members are read: who may not ask is not told what a good question would be.
+    allow(&operation.name, &resource)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let refused = |refusal: Refusal| ApiError::of(&refusal, &operation.service);
+    let said = routed
+        .read(query, &parts.headers, &read_json(body)?)
+        .map_err(refused)?;
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let mut shown = said.clone();
+        MODEL.mask(operation.input.as_deref().unwrap_or_default(), &mut shown);
+        let (name, caller) = (operation.name.as_str(), caller.arn());
+        tracing::debug!(operation = name, caller, parameters = %shown, "asked");
+    }
+    let call = Call {
+        control,
+        caller: &caller,
+        name: &operation.name,
+        input: Input::new(&said),
+        pager: Pager::new(
+            &control.page_key,
+            &caller.account_id,
+            &operation.name,
+            parts.uri.path(),
+        ),
+        host: &host,
+    };
+    let answer = call.perform(noun).await.map_err(refused)?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    if status == StatusCode::NO_CONTENT {
+        return Ok((status, None));
+    }
+    if cfg!(debug_assertions)
+        && let Some(fault) = operation
+            .output
+            .as_deref()
+            .and_then(|output| MODEL.fault(output, "", &answer))
+    {
+        tracing::error!(
+            operation = operation.name,
+            fault,
+            "an answer breaks the API's model"
+        );
+    }
+    Ok((status, Some(answer)))
 }
 
-async fn carry_out(
-    control: &Control,
-    caller: &Caller,
-    parts: &Parts,
-    operation: Operation,
-    body: &Value,
-) -> Result<(StatusCode, Option<Value>), Refusal> {
-    let host = control.place.host(host(parts));
-    let shape = |meeting: &Meeting| meetings::meeting(meeting, &control.place, &host);
-    let ok = |body: Value| Ok((StatusCode::OK, Some(body)));
-    match operation {
-        Operation::CreateMeeting => {
-            let asked = meetings::new_meeting(caller, body)?;
-            let (meeting, _) = control.create_meeting(asked, &[]).await?;
-            ok(json!({"Meeting": shape(&meeting)}))
+/// The ARN of a thing of the caller's account, as policies name it.
+fn arn(control: &Control, caller: &Caller, named: &str) -> String {
+    let region = &control.place.region;
+    format!("arn:aws:{SERVICE}:{region}:{}:{named}", caller.account_id)
+}
+
+fn read_json(body: &Bytes) -> Result<Value, ApiError> {
+    if body.is_empty() {
+        return Ok(json!({}));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))
+}
+
+/// What the old API has no operation for: meetings with PINs, links and dial strings. Signed alike.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Ours {
+    /// A meeting with PIN, dial string and link, from nothing but a name.
+    OpenMeeting,
+    /// The running meetings with PINs.
+    ListMeetings,
+    /// One meeting with its PIN.
+    ShowMeeting(String),
+}
+
+impl Ours {
+    fn route(parts: &Parts) -> Option<Self> {
+        let path = parts.uri.path().strip_prefix("/campanile/meetings")?;
+        match (parts.method.as_str(), path) {
+            ("POST", "") => Some(Self::OpenMeeting),
+            ("GET", "") => Some(Self::ListMeetings),
+            ("GET", path) => {
+                let id = path.strip_prefix('/').filter(|id| !id.contains('/'))?;
+                Some(Self::ShowMeeting(id.to_owned()))
+            }
+            _ => None,
         }
-        Operation::CreateMeetingWithAttendees => {
-            let asked = meetings::new_meeting(caller, body)?;
-            let wanted = meetings::new_attendees(body)?;
-            let (meeting, attendees) = control.create_meeting(asked, &wanted).await?;
-            let attendees: Vec<Value> = attendees.iter().map(meetings::attendee).collect();
-            ok(json!({"Meeting": shape(&meeting), "Attendees": attendees, "Errors": []}))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::OpenMeeting => "OpenMeeting",
+            Self::ListMeetings => "ListMeetings",
+            Self::ShowMeeting(_) => "ShowMeeting",
         }
-        Operation::GetMeeting { meeting } => {
-            let meeting = control
-                .get_meeting(caller, &meetings::meeting_id(&meeting)?)
-                .await?;
-            ok(json!({"Meeting": shape(&meeting)}))
+    }
+
+    async fn perform(
+        self,
+        control: &Control,
+        caller: &Caller,
+        said: &Value,
+        host: &str,
+    ) -> Result<Value, Refusal> {
+        match self {
+            Self::OpenMeeting => open_meeting(control, caller, said, host).await,
+            Self::ListMeetings => {
+                let found = control.list_meetings(caller).await?;
+                let listed: Vec<Value> = found
+                    .iter()
+                    .map(|meeting| invitation(control, meeting, host))
+                    .collect();
+                Ok(json!({"Meetings": listed}))
+            }
+            Self::ShowMeeting(id) => {
+                let meeting = control
+                    .get_meeting(caller, &meetings::meeting_id(&id)?)
+                    .await?;
+                Ok(invitation(control, &meeting, host))
+            }
         }
-        Operation::DeleteMeeting { meeting } => {
-            control
-                .end_meeting(caller, &meetings::meeting_id(&meeting)?)
-                .await?;
-            Ok((StatusCode::NO_CONTENT, None))
-        }
-        Operation::CreateAttendee { meeting } => {
-            let id = meetings::meeting_id(&meeting)?;
-            let attendee = control
-                .create_attendee(caller, &id, &meetings::new_attendee(body)?)
-                .await?;
-            ok(json!({"Attendee": meetings::attendee(&attendee)}))
-        }
-        Operation::OpenMeeting => ok(open_meeting(control, caller, body, &host).await?),
-        Operation::ListMeetings => {
-            let found = control.list_meetings(caller).await?;
-            let listed: Vec<Value> = found
-                .iter()
-                .map(|meeting| invitation(control, meeting, &host))
-                .collect();
-            ok(json!({"Meetings": listed}))
-        }
-        Operation::ShowMeeting { meeting } => {
-            let meeting = control
-                .get_meeting(caller, &meetings::meeting_id(&meeting)?)
-                .await?;
-            ok(invitation(control, &meeting, &host))
-        }
-        Operation::NotOffered(name) => Err(Refusal::NotOffered(name.to_owned())),
     }
 }
 
@@ -191,9 +276,12 @@ pub(super) async fn open_meeting(
                 .map(|(k, v)| (k.clone(), v.clone())),
         );
     }
-    let (meeting, _) = control
-        .create_meeting(meetings::new_meeting(caller, &full)?, &[])
-        .await?;
+    let routed = MODEL
+        .route("POST", "/meetings", "")
+        .ok_or_else(|| Refusal::Failed("the model has no CreateMeeting".to_owned()))?;
+    let said = routed.read("", &HeaderMap::new(), &full)?;
+    let asked = meetings::new_meeting(caller, &Input::new(&said))?;
+    let (meeting, _) = control.create_meeting(asked, &[]).await?;
     Ok(invitation(control, &meeting, host))
 }
 

@@ -1,0 +1,199 @@
+//! Accounts: teams, and enterprises with domains of their own.
+
+use serde_json::{Value, json};
+
+use super::{Caller, Control, Refusal, now_ms};
+use crate::store::{Account, AccountField, Listed, Page};
+
+/// The types of account that have their own domains, whose users are suspended rather than let go.
+pub fn is_enterprise(account: &Account) -> bool {
+    account.account_type != "Team"
+}
+
+impl Control {
+    /// Makes a Team account.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn create_account(&self, caller: &Caller, name: &str) -> Result<Account, Refusal> {
+        let settings = json!({"DisableRemoteControl": false, "EnableDialOut": true});
+        Ok(self
+            .store
+            .create_account(&caller.account_id, name, &settings, now_ms())
+            .await?)
+    }
+
+    /// An account of the caller's.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn account(&self, caller: &Caller, account_id: &str) -> Result<Account, Refusal> {
+        self.store
+            .account(&caller.account_id, account_id)
+            .await?
+            .ok_or(Refusal::NotFound("the account"))
+    }
+
+    /// The caller's accounts, of that name or with a user of that address where asked for.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn accounts(
+        &self,
+        caller: &Caller,
+        name: Option<&str>,
+        email: Option<&str>,
+        page: &Page,
+    ) -> Result<Listed<Account>, Refusal> {
+        Ok(self
+            .store
+            .accounts(&caller.account_id, name, email, page)
+            .await?)
+    }
+
+    /// Renames an account, or sets the tier of its new users.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn update_account(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        name: Option<&str>,
+        license: Option<&str>,
+    ) -> Result<Account, Refusal> {
+        let account = self.account(caller, account_id).await?;
+        let fields: Vec<(AccountField, String)> = [
+            name.map(|name| (AccountField::Name, name.to_owned())),
+            license.map(|license| (AccountField::DefaultLicense, license.to_owned())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        self.store
+            .update_account(&account.account_id, &fields)
+            .await?;
+        self.account(caller, account_id).await
+    }
+
+    /// Deletes an account that nobody is left in.
+    ///
+    /// # Errors
+    /// No such account; it has users; the store.
+    pub async fn delete_account(&self, caller: &Caller, account_id: &str) -> Result<(), Refusal> {
+        let account = self.account(caller, account_id).await?;
+        if self.store.delete_account(&account.account_id).await? {
+            Ok(())
+        } else {
+            Err(Refusal::Unprocessable(
+                "the account has users; remove them first".to_owned(),
+            ))
+        }
+    }
+
+    /// Sets `AccountSettings`; what is not said stays.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn update_account_settings(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        said: &Value,
+    ) -> Result<(), Refusal> {
+        let account = self.account(caller, account_id).await?;
+        let mut settings = document(&account.settings);
+        merge(&mut settings, said);
+        self.set(&account, AccountField::Settings, &settings).await
+    }
+
+    /// Sets how long chat messages are kept; what is not said is kept for good.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn put_retention(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        said: &Value,
+    ) -> Result<Value, Refusal> {
+        let account = self.account(caller, account_id).await?;
+        let stored = json!({"RetentionSettings": said, "InitiateDeletionMs": now_ms() + GRACE_MS});
+        self.set(&account, AccountField::Retention, &stored).await?;
+        Ok(stored)
+    }
+
+    /// Adds groups whose members may sign in for others.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn add_delegate_groups(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        names: &[String],
+    ) -> Result<(), Refusal> {
+        let account = self.account(caller, account_id).await?;
+        let mut groups = group_names(&account);
+        for name in names {
+            if !groups.contains(name) {
+                groups.push(name.clone());
+            }
+        }
+        self.set(&account, AccountField::DelegateGroups, &json!(groups))
+            .await
+    }
+
+    /// Takes such groups away; names that are none are no error.
+    ///
+    /// # Errors
+    /// No such account; the store.
+    pub async fn remove_delegate_groups(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        names: &[String],
+    ) -> Result<(), Refusal> {
+        let account = self.account(caller, account_id).await?;
+        let mut groups = group_names(&account);
+        groups.retain(|group| !names.contains(group));
+        self.set(&account, AccountField::DelegateGroups, &json!(groups))
+            .await
+    }
+
+    async fn set(
+        &self,
+        account: &Account,
+        field: AccountField,
+        value: &Value,
+    ) -> Result<(), Refusal> {
+        self.store
+            .update_account(&account.account_id, &[(field, value.to_string())])
+            .await?;
+        Ok(())
+    }
+}
+
+/// The names of an account's delegate groups.
+#[must_use]
+pub fn group_names(account: &Account) -> Vec<String> {
+    serde_json::from_str(&account.delegate_groups).unwrap_or_default()
+}
+
+/// A document of ours; an empty object where it is damaged, which the store's own reading would have told.
+#[must_use]
+pub fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!({}))
+}
+
+/// Writes the members of one object over those of another.
+pub(super) fn merge(into: &mut Value, said: &Value) {
+    if let (Some(into), Some(said)) = (into.as_object_mut(), said.as_object()) {
+        for (name, value) in said {
+            into.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Between a shorter retention and the first deletion by it: time to think again.
+const GRACE_MS: i64 = 24 * 3600 * 1000;

@@ -1,0 +1,495 @@
+//! Voice connectors: what a trunk may do, where it leads, which numbers are on it.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::{Caller, Control, Refusal, now_ms};
+use crate::store::{
+    Assignment, Listed, NewVoiceConnector, Page, Secret, VoiceConnector, VoiceConnectorGroup,
+};
+
+/// What can be set for a voice connector, by the API's name for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// Who may call out, where to, how often.
+    Termination,
+    /// Where calls in are led to.
+    Origination,
+    /// Which logs are kept.
+    LoggingConfiguration,
+    /// Live streams of the sound.
+    StreamingConfiguration,
+    /// Numbers to dial for emergency services.
+    EmergencyCallingConfiguration,
+    /// What stands at the other end.
+    ExternalSystemsConfiguration,
+}
+
+impl Setting {
+    /// The API's name, also in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Termination => "Termination",
+            Self::Origination => "Origination",
+            Self::LoggingConfiguration => "LoggingConfiguration",
+            Self::StreamingConfiguration => "StreamingConfiguration",
+            Self::EmergencyCallingConfiguration => "EmergencyCallingConfiguration",
+            Self::ExternalSystemsConfiguration => "ExternalSystemsConfiguration",
+        }
+    }
+
+    /// What holds where nothing was set; `None` where then there is nothing.
+    fn unset(self) -> Option<Value> {
+        match self {
+            Self::LoggingConfiguration => {
+                Some(json!({"EnableSIPLogs": false, "EnableMediaMetricLogs": false}))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the model's bounds do not say.
+    fn check(self, document: &Value) -> Result<(), Refusal> {
+        let texts = |member: &str| -> Vec<String> {
+            let items = document.get(member).and_then(Value::as_array);
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect()
+        };
+        match self {
+            Self::Termination => {
+                for (at, cidr) in texts("CidrAllowedList").iter().enumerate() {
+                    if !is_cidr(cidr) {
+                        return Err(Refusal::invalid(
+                            format!("Termination.CidrAllowedList.{}", at + 1),
+                            "must be a range of addresses such as 192.0.2.0/28",
+                        ));
+                    }
+                }
+                for (at, country) in texts("CallingRegions").iter().enumerate() {
+                    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase())
+                    {
+                        return Err(Refusal::invalid(
+                            format!("Termination.CallingRegions.{}", at + 1),
+                            "must be a country of two capital letters",
+                        ));
+                    }
+                }
+            }
+            Self::Origination => {
+                let routes = document.get("Routes").and_then(Value::as_array);
+                for (at, route) in routes.into_iter().flatten().enumerate() {
+                    let host = route.get("Host").and_then(Value::as_str);
+                    if !host.is_some_and(is_host) {
+                        return Err(Refusal::invalid(
+                            format!("Origination.Routes.{}.Host", at + 1),
+                            "must be a host name or an address",
+                        ));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else {
+        return false;
+    };
+    let most = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    prefix.parse::<u8>().is_ok_and(|prefix| prefix <= most)
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+        || (text.len() <= 253
+            && text.split('.').all(|label| {
+                (1..=63).contains(&label.len())
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+            }))
+}
+
+impl Control {
+    /// Makes a voice connector.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn create_connector(
+        &self,
+        caller: &Caller,
+        asked: NewVoiceConnector,
+    ) -> Result<VoiceConnector, Refusal> {
+        Ok(self
+            .store
+            .create_connector(&caller.account_id, asked, now_ms())
+            .await?)
+    }
+
+    /// A voice connector of the caller's.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn connector(&self, caller: &Caller, id: &str) -> Result<VoiceConnector, Refusal> {
+        self.store
+            .connector(&caller.account_id, id)
+            .await?
+            .ok_or(Refusal::NotFound("the voice connector"))
+    }
+
+    /// The caller's voice connectors.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn connectors(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Listed<VoiceConnector>, Refusal> {
+        Ok(self.store.connectors(&caller.account_id, page).await?)
+    }
+
+    /// Renames a voice connector and says whether only TLS and SRTP will do.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn update_connector(
+        &self,
+        caller: &Caller,
+        id: &str,
+        name: &str,
+        require_encryption: bool,
+    ) -> Result<VoiceConnector, Refusal> {
+        let mut connector = self.connector(caller, id).await?;
+        name.clone_into(&mut connector.name);
+        connector.require_encryption = i64::from(require_encryption);
+        connector.updated_ms = now_ms();
+        self.store.update_connector(&connector).await?;
+        Ok(connector)
+    }
+
+    /// Deletes a voice connector that no number is on and no group names.
+    ///
+    /// # Errors
+    /// No such connector; something depends on it; the store.
+    pub async fn delete_connector(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        let connector = self.connector(caller, id).await?;
+        let mut page = Page::first(100);
+        loop {
+            let groups = self.store.groups(&caller.account_id, &page).await?;
+            if groups
+                .items
+                .iter()
+                .any(|group| members(&group.items).any(|member| member == id))
+            {
+                return Err(Refusal::Conflict(
+                    "a voice connector group has the voice connector; take it out first".to_owned(),
+                ));
+            }
+            match groups.next {
+                Some(after) => page.after = after,
+                None => break,
+            }
+        }
+        if self
+            .store
+            .delete_connector(&connector.voice_connector_id)
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(Refusal::Conflict(
+                "phone numbers are on the voice connector; disassociate them first".to_owned(),
+            ))
+        }
+    }
+
+    /// What is set for a voice connector.
+    ///
+    /// # Errors
+    /// No such connector; nothing is set; the store.
+    pub async fn connector_setting(
+        &self,
+        caller: &Caller,
+        id: &str,
+        setting: Setting,
+    ) -> Result<Value, Refusal> {
+        let connector = self.connector(caller, id).await?;
+        self.store
+            .connector_setting(&connector.voice_connector_id, setting.name())
+            .await?
+            .or_else(|| setting.unset())
+            .ok_or(Refusal::NotFound("the configuration"))
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// No such connector; it breaks a rule; the store.
+    pub async fn put_connector_setting(
+        &self,
+        caller: &Caller,
+        id: &str,
+        setting: Setting,
+        document: &Value,
+    ) -> Result<(), Refusal> {
+        setting.check(document)?;
+        let connector = self.connector(caller, id).await?;
+        self.store
+            .set_connector(
+                &connector.voice_connector_id,
+                setting.name(),
+                Some(document),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Unsets it; no error where nothing was set.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn delete_connector_setting(
+        &self,
+        caller: &Caller,
+        id: &str,
+        setting: Setting,
+    ) -> Result<(), Refusal> {
+        let connector = self.connector(caller, id).await?;
+        self.store
+            .set_connector(&connector.voice_connector_id, setting.name(), None)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a voice connector digest credentials; known names get another password.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn put_credentials(
+        &self,
+        caller: &Caller,
+        id: &str,
+        credentials: &[(String, Secret)],
+    ) -> Result<(), Refusal> {
+        let connector = self.connector(caller, id).await?;
+        Ok(self
+            .store
+            .put_credentials(&connector.voice_connector_id, credentials)
+            .await?)
+    }
+
+    /// The names of its digest credentials.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn credential_names(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Vec<String>, Refusal> {
+        let connector = self.connector(caller, id).await?;
+        Ok(self
+            .store
+            .credential_names(&connector.voice_connector_id)
+            .await?)
+    }
+
+    /// Takes digest credentials away.
+    ///
+    /// # Errors
+    /// No such connector; the store.
+    pub async fn delete_credentials(
+        &self,
+        caller: &Caller,
+        id: &str,
+        names: &[String],
+    ) -> Result<(), Refusal> {
+        let connector = self.connector(caller, id).await?;
+        Ok(self
+            .store
+            .delete_credentials(&connector.voice_connector_id, names)
+            .await?)
+    }
+
+    /// Puts a number on a voice connector or group.
+    ///
+    /// # Errors
+    /// No such number; it is for something else, or taken; the store.
+    pub async fn assign_to_trunk(
+        &self,
+        caller: &Caller,
+        to: &'static str,
+        value: &str,
+        e164: &str,
+        force: bool,
+    ) -> Result<(), Refusal> {
+        let assignment = Assignment {
+            to,
+            value: value.to_owned(),
+            account: None,
+        };
+        self.assign(caller, e164, "VoiceConnector", &assignment, force)
+            .await
+    }
+
+    /// Takes a number off a voice connector or group.
+    ///
+    /// # Errors
+    /// No such number, or it is not on it; the store.
+    pub async fn unassign_from_trunk(
+        &self,
+        caller: &Caller,
+        to: &str,
+        value: &str,
+        e164: &str,
+    ) -> Result<(), Refusal> {
+        let number = self.number(caller, e164).await?;
+        let done = self
+            .store
+            .unassign_number(&caller.account_id, &number.e164, to, value, now_ms())
+            .await?;
+        if done {
+            Ok(())
+        } else {
+            Err(Refusal::NotFound("the association"))
+        }
+    }
+
+    /// Makes a group of voice connectors, or writes the one of that id.
+    ///
+    /// # Errors
+    /// No such group or connector; a connector twice; the store.
+    pub async fn put_group(
+        &self,
+        caller: &Caller,
+        id: Option<&str>,
+        name: &str,
+        items: &Value,
+        distribution: Option<&str>,
+    ) -> Result<VoiceConnectorGroup, Refusal> {
+        let items = items.to_string();
+        let mut seen: Vec<String> = Vec::new();
+        for member in members(&items) {
+            if seen.contains(&member) {
+                return Err(Refusal::invalid(
+                    "VoiceConnectorItems",
+                    format!("has {member} twice"),
+                ));
+            }
+            self.connector(caller, &member).await?;
+            seen.push(member);
+        }
+        let now = now_ms();
+        let mut group = match id {
+            Some(id) => self.group(caller, id).await?,
+            None => VoiceConnectorGroup {
+                voice_connector_group_id: self.store.group_id(now)?,
+                owner: caller.account_id.clone(),
+                name: String::new(),
+                items: String::new(),
+                distribution: "PriorityWeightedDistribution".to_owned(),
+                created_ms: now,
+                updated_ms: now,
+            },
+        };
+        name.clone_into(&mut group.name);
+        group.items = items;
+        if let Some(distribution) = distribution {
+            distribution.clone_into(&mut group.distribution);
+        }
+        group.updated_ms = now;
+        self.store.put_group(&group).await?;
+        Ok(group)
+    }
+
+    /// A group of the caller's.
+    ///
+    /// # Errors
+    /// No such group; the store.
+    pub async fn group(&self, caller: &Caller, id: &str) -> Result<VoiceConnectorGroup, Refusal> {
+        self.store
+            .group(&caller.account_id, id)
+            .await?
+            .ok_or(Refusal::NotFound("the voice connector group"))
+    }
+
+    /// The caller's groups.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn groups(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Listed<VoiceConnectorGroup>, Refusal> {
+        Ok(self.store.groups(&caller.account_id, page).await?)
+    }
+
+    /// Deletes a group that no connector is in and no number on.
+    ///
+    /// # Errors
+    /// No such group; something depends on it; the store.
+    pub async fn delete_group(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        let group = self.group(caller, id).await?;
+        if members(&group.items).next().is_some() {
+            return Err(Refusal::Conflict(
+                "the group has voice connectors; take them out first".to_owned(),
+            ));
+        }
+        if self.store.has_numbers("VoiceConnectorGroupId", id).await? {
+            return Err(Refusal::Conflict(
+                "phone numbers are on the group; disassociate them first".to_owned(),
+            ));
+        }
+        self.store.delete_group(&caller.account_id, id).await?;
+        Ok(())
+    }
+}
+
+/// The ids in a list of `VoiceConnectorItems`.
+fn members(items: &str) -> impl Iterator<Item = String> + use<> {
+    let items: Vec<Value> = serde_json::from_str(items).unwrap_or_default();
+    items.into_iter().filter_map(|item| {
+        let id = item.get("VoiceConnectorId")?.as_str()?;
+        Some(id.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_addresses_has_an_address_and_a_prefix() {
+        for good in ["192.0.2.0/28", "2001:db8::/64", "10.0.0.1/32"] {
+            assert!(is_cidr(good), "{good}");
+        }
+        for bad in ["192.0.2.0", "192.0.2.0/33", "192.0.2/24", "x/8", "", "/8"] {
+            assert!(!is_cidr(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_route_leads_to_a_host() {
+        for good in ["pbx.example.org", "192.0.2.1", "2001:db8::1", "a-b"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in ["", "-a", "a..b", "a b", "sip:x", "x/y"] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
+}

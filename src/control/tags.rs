@@ -1,0 +1,87 @@
+//! Tags of what can bear them.
+
+use serde_json::Value;
+
+use super::accounts::document;
+use super::{Caller, Control, Refusal, now_ms};
+
+/// Something that bears tags, by its id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tagged {
+    /// A meeting.
+    Meeting(String),
+    /// A voice connector.
+    Connector(String),
+}
+
+/// Of one thing.
+const MOST: usize = 50;
+
+impl Control {
+    /// The tags of a thing of the caller's.
+    ///
+    /// # Errors
+    /// No such thing; the store.
+    pub async fn tags(&self, caller: &Caller, tagged: &Tagged) -> Result<Vec<Value>, Refusal> {
+        let tags = match tagged {
+            Tagged::Meeting(id) => self.get_meeting(caller, id).await?.asked.tags,
+            Tagged::Connector(id) => document(&self.connector(caller, id).await?.tags),
+        };
+        Ok(tags.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Adds tags; known keys get another value.
+    ///
+    /// # Errors
+    /// No such thing; more tags than may be; the store.
+    pub async fn tag(&self, caller: &Caller, tagged: &Tagged, said: &Value) -> Result<(), Refusal> {
+        let mut tags = self.tags(caller, tagged).await?;
+        for tag in said.as_array().into_iter().flatten() {
+            tags.retain(|known| known.get("Key") != tag.get("Key"));
+            tags.push(tag.clone());
+        }
+        if tags.len() > MOST {
+            return Err(Refusal::LimitExceeded(format!(
+                "a resource bears {MOST} tags at most"
+            )));
+        }
+        self.write_tags(caller, tagged, tags).await
+    }
+
+    /// Takes tags away; keys that it does not bear are none to take.
+    ///
+    /// # Errors
+    /// No such thing; the store.
+    pub async fn untag(
+        &self,
+        caller: &Caller,
+        tagged: &Tagged,
+        keys: &[String],
+    ) -> Result<(), Refusal> {
+        let mut tags = self.tags(caller, tagged).await?;
+        tags.retain(|tag| {
+            let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
+            !keys.iter().any(|gone| gone == key)
+        });
+        self.write_tags(caller, tagged, tags).await
+    }
+
+    async fn write_tags(
+        &self,
+        caller: &Caller,
+        tagged: &Tagged,
+        tags: Vec<Value>,
+    ) -> Result<(), Refusal> {
+        let tags = Value::Array(tags);
+        match tagged {
+            Tagged::Meeting(id) => self.store.tag_meeting(id, &tags).await?,
+            Tagged::Connector(id) => {
+                let mut connector = self.connector(caller, id).await?;
+                connector.tags = tags.to_string();
+                connector.updated_ms = now_ms();
+                self.store.update_connector(&connector).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Accounts in the sense of the product: teams and enterprises with their users.
+
+use serde_json::Value;
+use sqlx::FromRow;
+
+use super::{Listed, Page, Store, StoreError, draw};
+
+/// An account.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct Account {
+    /// UUID.
+    pub account_id: String,
+    /// The twelve digits of whom it belongs to.
+    pub owner: String,
+    /// For people.
+    pub name: String,
+    /// `Team` or an `Enterprise…`.
+    pub account_type: String,
+    /// The tier of new users.
+    pub default_license: String,
+    /// `SigninDelegateGroups` as JSON.
+    pub delegate_groups: String,
+    /// `AccountSettings` as JSON.
+    pub settings: String,
+    /// `RetentionSettings` as JSON.
+    pub retention: String,
+    /// Made, ms since the epoch.
+    pub created_ms: i64,
+}
+
+const COLUMNS: &str = "account_id, owner, name, account_type, default_license, delegate_groups, settings, retention, created_ms";
+
+/// What of an account can be set.
+#[derive(Clone, Copy, Debug)]
+pub enum AccountField {
+    /// Its name.
+    Name,
+    /// `Team` or an `Enterprise…`.
+    AccountType,
+    /// The tier of new users.
+    DefaultLicense,
+    /// JSON.
+    DelegateGroups,
+    /// JSON.
+    Settings,
+    /// JSON.
+    Retention,
+}
+
+impl AccountField {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::AccountType => "account_type",
+            Self::DefaultLicense => "default_license",
+            Self::DelegateGroups => "delegate_groups",
+            Self::Settings => "settings",
+            Self::Retention => "retention",
+        }
+    }
+}
+
+impl Store {
+    /// Makes a Team account.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn create_account(
+        &self,
+        owner: &str,
+        name: &str,
+        settings: &Value,
+        now_ms: i64,
+    ) -> Result<Account, StoreError> {
+        let account = Account {
+            account_id: draw::ordered_uuid(now_ms)?,
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            account_type: "Team".to_owned(),
+            default_license: "Pro".to_owned(),
+            delegate_groups: "[]".to_owned(),
+            settings: settings.to_string(),
+            retention: "{}".to_owned(),
+            created_ms: now_ms,
+        };
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO accounts ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        )))
+        .bind(account.account_id.clone())
+        .bind(account.owner.clone())
+        .bind(account.name.clone())
+        .bind(account.account_type.clone())
+        .bind(account.default_license.clone())
+        .bind(account.delegate_groups.clone())
+        .bind(account.settings.clone())
+        .bind(account.retention.clone())
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(account)
+    }
+
+    /// An account of that owner.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn account(
+        &self,
+        owner: &str,
+        account_id: &str,
+    ) -> Result<Option<Account>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM accounts WHERE account_id = $1 AND owner = $2"
+        )))
+        .bind(account_id.to_ascii_lowercase())
+        .bind(owner.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The owner's accounts in the order they were made, of that name, with that user, where asked for.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn accounts(
+        &self,
+        owner: &str,
+        name: Option<&str>,
+        email: Option<&str>,
+        page: &Page,
+    ) -> Result<Listed<Account>, StoreError> {
+        let mut sql =
+            format!("SELECT {COLUMNS} FROM accounts WHERE owner = $1 AND account_id > $2");
+        if name.is_some() {
+            sql.push_str(" AND name = $4");
+        }
+        if email.is_some() {
+            let at = if name.is_some() { 5 } else { 4 };
+            sql.push_str(&format!(
+                " AND account_id IN (SELECT account_id FROM users WHERE email = ${at})"
+            ));
+        }
+        sql.push_str(" ORDER BY account_id LIMIT $3");
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(owner.to_owned())
+            .bind(page.after.clone())
+            .bind(page.limit());
+        for text in [name.map(str::to_owned), email.map(str::to_lowercase)]
+            .into_iter()
+            .flatten()
+        {
+            query = query.bind(text);
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        Ok(page.cut(rows, |account: &Account| &account.account_id))
+    }
+
+    /// Sets fields of an account, all or none; `false` where it is gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_account(
+        &self,
+        account_id: &str,
+        fields: &[(AccountField, String)],
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let mut found = true;
+        for (field, value) in fields {
+            let sql = format!(
+                "UPDATE accounts SET {} = $1 WHERE account_id = $2",
+                field.column()
+            );
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(value.clone())
+                .bind(account_id.to_owned())
+                .execute(&mut *transaction)
+                .await?;
+            found &= done.rows_affected() == 1;
+        }
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    /// Deletes an account that has no users, with its rooms; `false` where it has some.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_account(&self, account_id: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let user = sqlx::query("SELECT 1 FROM users WHERE account_id = $1 LIMIT 1")
+            .bind(account_id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if user.is_some() {
+            return Ok(false);
+        }
+        for sql in [
+            "DELETE FROM room_memberships WHERE room_id IN (SELECT room_id FROM rooms WHERE account_id = $1)",
+            "DELETE FROM rooms WHERE account_id = $1",
+            "DELETE FROM accounts WHERE account_id = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(account_id.to_owned())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,403 @@
+//! Voice connectors, what is set for them, and their groups.
+
+use sqlx::FromRow;
+
+use super::seal::Place;
+use super::{Listed, Page, Secret, Store, StoreError, draw};
+
+/// A voice connector.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct VoiceConnector {
+    /// 22 of `a-z0-9`.
+    pub voice_connector_id: String,
+    /// The twelve digits of whose it is.
+    pub owner: String,
+    /// For people.
+    pub name: String,
+    /// The region.
+    pub aws_region: String,
+    /// 1 where only TLS and SRTP will do.
+    pub require_encryption: i64,
+    /// What it is a part of, if of something.
+    pub integration_type: Option<String>,
+    /// `IPV4_ONLY` or `DUAL_STACK`.
+    pub network_type: String,
+    /// `Tags` as JSON.
+    pub tags: String,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+}
+
+const COLUMNS: &str = "voice_connector_id, owner, name, aws_region, require_encryption, integration_type, \
+    network_type, tags, created_ms, updated_ms";
+
+/// A voice connector as asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewVoiceConnector {
+    /// For people.
+    pub name: String,
+    /// The region.
+    pub aws_region: String,
+    /// Whether only TLS and SRTP will do.
+    pub require_encryption: bool,
+    /// What it is a part of, if of something.
+    pub integration_type: Option<String>,
+    /// `IPV4_ONLY` or `DUAL_STACK`.
+    pub network_type: String,
+    /// `Tags` as JSON.
+    pub tags: String,
+}
+
+/// A group of voice connectors.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct VoiceConnectorGroup {
+    /// UUID.
+    pub voice_connector_group_id: String,
+    /// Whose.
+    pub owner: String,
+    /// For people.
+    pub name: String,
+    /// `VoiceConnectorItems` as JSON.
+    pub items: String,
+    /// `CallDistributionType`.
+    pub distribution: String,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+}
+
+const GROUP_COLUMNS: &str =
+    "voice_connector_group_id, owner, name, items, distribution, created_ms, updated_ms";
+
+impl Store {
+    /// Makes a voice connector.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn create_connector(
+        &self,
+        owner: &str,
+        asked: NewVoiceConnector,
+        now_ms: i64,
+    ) -> Result<VoiceConnector, StoreError> {
+        let connector = VoiceConnector {
+            voice_connector_id: draw::voice_connector_id()?,
+            owner: owner.to_owned(),
+            name: asked.name,
+            aws_region: asked.aws_region,
+            require_encryption: i64::from(asked.require_encryption),
+            integration_type: asked.integration_type,
+            network_type: asked.network_type,
+            tags: asked.tags,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        };
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO voice_connectors ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        )))
+        .bind(connector.voice_connector_id.clone())
+        .bind(connector.owner.clone())
+        .bind(connector.name.clone())
+        .bind(connector.aws_region.clone())
+        .bind(connector.require_encryption)
+        .bind(connector.integration_type.clone())
+        .bind(connector.network_type.clone())
+        .bind(connector.tags.clone())
+        .bind(now_ms)
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(connector)
+    }
+
+    /// A voice connector of that owner.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn connector(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Option<VoiceConnector>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM voice_connectors WHERE voice_connector_id = $1 AND owner = $2"
+        )))
+        .bind(id.to_owned())
+        .bind(owner.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The owner's voice connectors in the order of their ids.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn connectors(
+        &self,
+        owner: &str,
+        page: &Page,
+    ) -> Result<Listed<VoiceConnector>, StoreError> {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM voice_connectors WHERE owner = $1 AND voice_connector_id > $2 \
+             ORDER BY voice_connector_id LIMIT $3"
+        )))
+        .bind(owner.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |connector: &VoiceConnector| {
+            &connector.voice_connector_id
+        }))
+    }
+
+    /// Writes a voice connector's name, encryption and tags.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_connector(&self, connector: &VoiceConnector) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE voice_connectors SET name = $1, require_encryption = $2, tags = $3, updated_ms = $4 \
+             WHERE voice_connector_id = $5 AND owner = $6",
+        )
+        .bind(connector.name.clone())
+        .bind(connector.require_encryption)
+        .bind(connector.tags.clone())
+        .bind(connector.updated_ms)
+        .bind(connector.voice_connector_id.clone())
+        .bind(connector.owner.clone())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Deletes a voice connector and all that is set for it; `false` where a number is assigned to it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_connector(&self, id: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let number = sqlx::query(
+            "SELECT 1 FROM phone_numbers WHERE assigned_value = $1 AND assigned_to = 'VoiceConnectorId' LIMIT 1",
+        )
+        .bind(id.to_owned())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if number.is_some() {
+            return Ok(false);
+        }
+        for sql in [
+            "DELETE FROM voice_connector_settings WHERE voice_connector_id = $1",
+            "DELETE FROM termination_credentials WHERE voice_connector_id = $1",
+            "DELETE FROM voice_connectors WHERE voice_connector_id = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(id.to_owned())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// What is set for a voice connector by that name.
+    ///
+    /// # Errors
+    /// The database; the document is not JSON.
+    pub async fn connector_setting(
+        &self,
+        id: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as(
+            "SELECT document FROM voice_connector_settings WHERE voice_connector_id = $1 AND name = $2",
+        )
+        .bind(id.to_owned())
+        .bind(name.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| serde_json::from_str(&row.0).map_err(StoreError::from))
+            .transpose()
+    }
+
+    /// Sets it; `None` unsets it. `false` where there was nothing to unset.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn set_connector(
+        &self,
+        id: &str,
+        name: &str,
+        document: Option<&serde_json::Value>,
+    ) -> Result<bool, StoreError> {
+        let query = match document {
+            Some(document) => sqlx::query(
+                "INSERT INTO voice_connector_settings (voice_connector_id, name, document) VALUES ($1, $2, $3) \
+                 ON CONFLICT (voice_connector_id, name) DO UPDATE SET document = excluded.document",
+            )
+            .bind(id.to_owned())
+            .bind(name.to_owned())
+            .bind(document.to_string()),
+            None => sqlx::query(
+                "DELETE FROM voice_connector_settings WHERE voice_connector_id = $1 AND name = $2",
+            )
+            .bind(id.to_owned())
+            .bind(name.to_owned()),
+        };
+        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
+    }
+
+    /// Adds digest credentials to a voice connector, or gives known names other passwords. All or none.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn put_credentials(
+        &self,
+        id: &str,
+        credentials: &[(String, Secret)],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        for (username, password) in credentials {
+            let row = format!("{id} {username}");
+            let place = Place {
+                table: "termination_credentials",
+                column: "password",
+                row: &row,
+            };
+            let sealed = self.seal.seal(place, password.expose())?;
+            sqlx::query(
+                "INSERT INTO termination_credentials (voice_connector_id, username, password) VALUES ($1, $2, $3) \
+                 ON CONFLICT (voice_connector_id, username) DO UPDATE SET password = excluded.password",
+            )
+            .bind(id.to_owned())
+            .bind(username.clone())
+            .bind(sealed)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The names of a voice connector's digest credentials.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn credential_names(&self, id: &str) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT username FROM termination_credentials WHERE voice_connector_id = $1 ORDER BY username",
+        )
+        .bind(id.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Takes digest credentials away from a voice connector; names that it has not are none to take.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_credentials(&self, id: &str, names: &[String]) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        for name in names {
+            sqlx::query(
+                "DELETE FROM termination_credentials WHERE voice_connector_id = $1 AND username = $2",
+            )
+            .bind(id.to_owned())
+            .bind(name.clone())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Makes a group, or writes one that is there.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn put_group(&self, group: &VoiceConnectorGroup) -> Result<(), StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO voice_connector_groups ({GROUP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (voice_connector_group_id) DO UPDATE SET name = excluded.name, items = excluded.items, \
+             distribution = excluded.distribution, updated_ms = excluded.updated_ms"
+        )))
+        .bind(group.voice_connector_group_id.clone())
+        .bind(group.owner.clone())
+        .bind(group.name.clone())
+        .bind(group.items.clone())
+        .bind(group.distribution.clone())
+        .bind(group.created_ms)
+        .bind(group.updated_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The id of a new group.
+    ///
+    /// # Errors
+    /// No random octets.
+    pub fn group_id(&self, now_ms: i64) -> Result<String, StoreError> {
+        draw::ordered_uuid(now_ms)
+    }
+
+    /// A group of that owner.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn group(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Option<VoiceConnectorGroup>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {GROUP_COLUMNS} FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2"
+        )))
+        .bind(id.to_owned())
+        .bind(owner.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The owner's groups in the order they were made.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn groups(
+        &self,
+        owner: &str,
+        page: &Page,
+    ) -> Result<Listed<VoiceConnectorGroup>, StoreError> {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {GROUP_COLUMNS} FROM voice_connector_groups WHERE owner = $1 AND voice_connector_group_id > $2 \
+             ORDER BY voice_connector_group_id LIMIT $3"
+        )))
+        .bind(owner.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |group: &VoiceConnectorGroup| {
+            &group.voice_connector_group_id
+        }))
+    }
+
+    /// Deletes a group; `false` where it was not there.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_group(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2",
+        )
+        .bind(id.to_owned())
+        .bind(owner.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

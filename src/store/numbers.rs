@@ -1,0 +1,443 @@
+//! Phone numbers: ordered, assigned, deleted into a queue, restored out of it.
+
+use sqlx::FromRow;
+
+use super::{Listed, Page, Store, StoreError, draw};
+
+/// A number that somebody owns.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct PhoneNumber {
+    /// `+` and digits (E.164), which is its id as well.
+    pub e164: String,
+    /// The twelve digits of whose it is.
+    pub owner: String,
+    /// Two letters (ISO 3166-1).
+    pub country: String,
+    /// `Local` or `TollFree`.
+    pub number_type: String,
+    /// `BusinessCalling`, `VoiceConnector` or `SipMediaApplicationDialIn`.
+    pub product_type: String,
+    /// The owner's name for it.
+    pub name: Option<String>,
+    /// What callees see.
+    pub calling_name: Option<String>,
+    /// When that was set, ms since the epoch.
+    pub calling_name_ms: Option<i64>,
+    /// The order that it came by.
+    pub order_id: String,
+    /// `UserId`, `VoiceConnectorId` or `VoiceConnectorGroupId`.
+    pub assigned_to: Option<String>,
+    /// The id of that.
+    pub assigned_value: Option<String>,
+    /// The account of a user that it is assigned to.
+    pub assigned_account: Option<String>,
+    /// ms since the epoch.
+    pub assigned_ms: Option<i64>,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+    /// In the queue of deleted numbers since, ms since the epoch.
+    pub deleted_ms: Option<i64>,
+}
+
+const COLUMNS: &str = "e164, owner, country, number_type, product_type, name, calling_name, calling_name_ms, order_id, \
+    assigned_to, assigned_value, assigned_account, assigned_ms, created_ms, updated_ms, deleted_ms";
+
+/// An order of numbers.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct NumberOrder {
+    /// UUID.
+    pub order_id: String,
+    /// Whose.
+    pub owner: String,
+    /// What for.
+    pub product_type: String,
+    /// `Successful`, `Partial` or `Failed`.
+    pub status: String,
+    /// `OrderedPhoneNumbers` as JSON.
+    pub numbers: String,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+}
+
+/// A number as an order asks for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wish {
+    /// E.164.
+    pub e164: String,
+    /// ISO 3166-1; `None` where the inventory does not have it, so that it cannot be had.
+    pub country: Option<String>,
+    /// `Local` or `TollFree`.
+    pub number_type: String,
+}
+
+/// What a number can be assigned to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assignment {
+    /// `UserId`, `VoiceConnectorId` or `VoiceConnectorGroupId`.
+    pub to: &'static str,
+    /// The id of that.
+    pub value: String,
+    /// The account of the user.
+    pub account: Option<String>,
+}
+
+/// Which numbers of an owner are listed.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct NumberFilter {
+    /// Those in the queue of deleted ones, or the others.
+    pub deleted: bool,
+    /// Assigned ones only, or unassigned ones only.
+    pub assigned: Option<bool>,
+    /// Of that product only.
+    pub product_type: Option<String>,
+    /// Assigned to that only: what it is, and its id.
+    pub assignment: Option<(String, String)>,
+}
+
+impl Store {
+    /// Orders numbers: each is had unless somebody has it already or the inventory does not know it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn order_numbers(
+        &self,
+        owner: &str,
+        product_type: &str,
+        name: Option<&str>,
+        wishes: &[Wish],
+        now_ms: i64,
+    ) -> Result<NumberOrder, StoreError> {
+        let mut transaction = self.write().await?;
+        let order_id = draw::ordered_uuid(now_ms)?;
+        let mut ordered = Vec::with_capacity(wishes.len());
+        let mut had = 0;
+        for wish in wishes {
+            let done = match &wish.country {
+                None => 0,
+                Some(country) => sqlx::query(sqlx::AssertSqlSafe(format!(
+                    "INSERT INTO phone_numbers ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, NULL, NULL, \
+                     NULL, NULL, $8, $9, NULL) ON CONFLICT (e164) DO NOTHING"
+                )))
+                .bind(wish.e164.clone())
+                .bind(owner.to_owned())
+                .bind(country.clone())
+                .bind(wish.number_type.clone())
+                .bind(product_type.to_owned())
+                .bind(name.map(str::to_owned))
+                .bind(order_id.clone())
+                .bind(now_ms)
+                .bind(now_ms)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected(),
+            };
+            let status = if done == 1 { "Acquired" } else { "Failed" };
+            had += usize::from(done == 1);
+            ordered.push(serde_json::json!({"E164PhoneNumber": wish.e164, "Status": status}));
+        }
+        let order = NumberOrder {
+            order_id,
+            owner: owner.to_owned(),
+            product_type: product_type.to_owned(),
+            status: match had {
+                0 => "Failed",
+                all if all == wishes.len() => "Successful",
+                _ => "Partial",
+            }
+            .to_owned(),
+            numbers: serde_json::Value::Array(ordered).to_string(),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        };
+        sqlx::query("INSERT INTO phone_number_orders (order_id, owner, product_type, status, numbers, created_ms, updated_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            .bind(order.order_id.clone())
+            .bind(order.owner.clone())
+            .bind(order.product_type.clone())
+            .bind(order.status.clone())
+            .bind(order.numbers.clone())
+            .bind(now_ms)
+            .bind(now_ms)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(order)
+    }
+
+    /// An order of that owner.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn number_order(
+        &self,
+        owner: &str,
+        order_id: &str,
+    ) -> Result<Option<NumberOrder>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
+             WHERE order_id = $1 AND owner = $2",
+        )
+        .bind(order_id.to_ascii_lowercase())
+        .bind(owner.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The owner's orders, oldest first.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn number_orders(
+        &self,
+        owner: &str,
+        page: &Page,
+    ) -> Result<Listed<NumberOrder>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
+             WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3",
+        )
+        .bind(owner.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |order: &NumberOrder| &order.order_id))
+    }
+
+    /// A number of that owner, in the queue of deleted ones too.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn number(&self, owner: &str, e164: &str) -> Result<Option<PhoneNumber>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM phone_numbers WHERE e164 = $1 AND owner = $2"
+        )))
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The owner's numbers in their own order.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn numbers(
+        &self,
+        owner: &str,
+        filter: &NumberFilter,
+        page: &Page,
+    ) -> Result<Listed<PhoneNumber>, StoreError> {
+        let mut sql = format!("SELECT {COLUMNS} FROM phone_numbers WHERE owner = $1 AND e164 > $2");
+        sql.push_str(if filter.deleted {
+            " AND deleted_ms IS NOT NULL"
+        } else {
+            " AND deleted_ms IS NULL"
+        });
+        match filter.assigned {
+            None => {}
+            Some(true) => sql.push_str(" AND assigned_to IS NOT NULL"),
+            Some(false) => sql.push_str(" AND assigned_to IS NULL"),
+        }
+        let mut texts = Vec::new();
+        if let Some(product) = &filter.product_type {
+            texts.push(product.clone());
+            sql.push_str(&format!(" AND product_type = ${}", 3 + texts.len()));
+        }
+        if let Some((to, value)) = &filter.assignment {
+            // A user's number is the account's as well.
+            if to == "AccountId" {
+                texts.push(value.clone());
+                sql.push_str(&format!(" AND assigned_account = ${}", 3 + texts.len()));
+            } else {
+                texts.extend([to.clone(), value.clone()]);
+                let at = 3 + texts.len();
+                sql.push_str(&format!(
+                    " AND assigned_to = ${} AND assigned_value = ${at}",
+                    at - 1
+                ));
+            }
+        }
+        sql.push_str(" ORDER BY e164 LIMIT $3");
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(owner.to_owned())
+            .bind(page.after.clone())
+            .bind(page.limit());
+        for text in texts {
+            query = query.bind(text);
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        Ok(page.cut(rows, |number: &PhoneNumber| &number.e164))
+    }
+
+    /// Which of these numbers somebody has, deleted ones too.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn taken_between(&self, first: &str, last: &str) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT e164 FROM phone_numbers WHERE e164 >= $1 AND e164 <= $2 ORDER BY e164",
+        )
+        .bind(first.to_owned())
+        .bind(last.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Assigns a number that is free, or frees it; over another assignment only where `force` says so. `false` where it
+    /// is assigned to something else, deleted or gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn assign_number(
+        &self,
+        owner: &str,
+        e164: &str,
+        assignment: &Assignment,
+        force: bool,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE phone_numbers SET assigned_to = $1, assigned_value = $2, assigned_account = $3, assigned_ms = $4, \
+             updated_ms = $5 WHERE e164 = $6 AND owner = $7 AND deleted_ms IS NULL \
+             AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1)",
+        )
+        .bind(assignment.to)
+        .bind(assignment.value.clone())
+        .bind(assignment.account.clone())
+        .bind(now_ms)
+        .bind(now_ms)
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .bind(assignment.to)
+        .bind(assignment.value.clone())
+        .bind(i64::from(force))
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Frees a number that is assigned to that; `false` where it is not.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn unassign_number(
+        &self,
+        owner: &str,
+        e164: &str,
+        to: &str,
+        value: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
+             assigned_ms = NULL, updated_ms = $1 WHERE e164 = $2 AND owner = $3 AND assigned_to = $4 AND assigned_value = $5",
+        )
+        .bind(now_ms)
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .bind(to.to_owned())
+        .bind(value.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Writes what can be set of a number: product, name, calling name.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_number(&self, number: &PhoneNumber, now_ms: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE phone_numbers SET product_type = $1, name = $2, calling_name = $3, calling_name_ms = $4, \
+             updated_ms = $5 WHERE e164 = $6 AND owner = $7",
+        )
+        .bind(number.product_type.clone())
+        .bind(number.name.clone())
+        .bind(number.calling_name.clone())
+        .bind(number.calling_name_ms)
+        .bind(now_ms)
+        .bind(number.e164.clone())
+        .bind(number.owner.clone())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Puts an unassigned number into the queue of deleted ones; `false` where it is assigned, there already or gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_number(
+        &self,
+        owner: &str,
+        e164: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE phone_numbers SET deleted_ms = $1, updated_ms = $2 \
+             WHERE e164 = $3 AND owner = $4 AND deleted_ms IS NULL AND assigned_to IS NULL",
+        )
+        .bind(now_ms)
+        .bind(now_ms)
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Takes a number out of the queue again; `false` where it is not in it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn restore_number(
+        &self,
+        owner: &str,
+        e164: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE phone_numbers SET deleted_ms = NULL, updated_ms = $1 \
+             WHERE e164 = $2 AND owner = $3 AND deleted_ms IS NOT NULL",
+        )
+        .bind(now_ms)
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Lets numbers go that were deleted before `before_ms`: they are nobody's again. Returns how many.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn release_numbers(&self, before_ms: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM phone_numbers WHERE deleted_ms < $1")
+            .bind(before_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Whether a number is assigned to that.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn has_numbers(&self, to: &str, value: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM phone_numbers WHERE assigned_value = $1 AND assigned_to = $2 LIMIT 1",
+        )
+        .bind(value.to_owned())
+        .bind(to.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.is_some())
+    }
+}

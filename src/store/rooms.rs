@@ -1,0 +1,283 @@
+//! Chat rooms and who is in them.
+
+use sqlx::FromRow;
+
+use super::{Listed, Page, Store, StoreError, draw};
+
+/// A chat room.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct Room {
+    /// UUID.
+    pub room_id: String,
+    /// The account.
+    pub account_id: String,
+    /// For people.
+    pub name: String,
+    /// The ARN of who made it.
+    pub created_by: String,
+    /// What makes a repeated request a repetition.
+    pub client_request_token: Option<String>,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+}
+
+const COLUMNS: &str =
+    "room_id, account_id, name, created_by, client_request_token, created_ms, updated_ms";
+
+/// Somebody in a room.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct Membership {
+    /// The room.
+    pub room_id: String,
+    /// The user.
+    pub member_id: String,
+    /// `Administrator` or `Member`.
+    pub role: String,
+    /// The ARN of who took them in.
+    pub invited_by: String,
+    /// ms since the epoch.
+    pub updated_ms: i64,
+    /// The user's address.
+    pub email: Option<String>,
+    /// The user's name.
+    pub display_name: Option<String>,
+}
+
+const MEMBERSHIP: &str = "SELECT m.room_id, m.member_id, m.role, m.invited_by, m.updated_ms, u.email, u.display_name \
+    FROM room_memberships m JOIN users u ON u.user_id = m.member_id";
+
+impl Store {
+    /// Makes a room, or finds the one that was made with the same token.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn create_room(
+        &self,
+        account_id: &str,
+        name: &str,
+        created_by: &str,
+        token: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Room, StoreError> {
+        let mut transaction = self.write().await?;
+        if let Some(token) = token {
+            let known = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM rooms WHERE account_id = $1 AND client_request_token = $2"
+            )))
+            .bind(account_id.to_owned())
+            .bind(token.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+            if let Some(room) = known {
+                return Ok(room);
+            }
+        }
+        let room = Room {
+            room_id: draw::ordered_uuid(now_ms)?,
+            account_id: account_id.to_owned(),
+            name: name.to_owned(),
+            created_by: created_by.to_owned(),
+            client_request_token: token.map(str::to_owned),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        };
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO rooms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        )))
+        .bind(room.room_id.clone())
+        .bind(room.account_id.clone())
+        .bind(room.name.clone())
+        .bind(room.created_by.clone())
+        .bind(room.client_request_token.clone())
+        .bind(now_ms)
+        .bind(now_ms)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(room)
+    }
+
+    /// A room of that account.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn room(&self, account_id: &str, room_id: &str) -> Result<Option<Room>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM rooms WHERE room_id = $1 AND account_id = $2"
+        )))
+        .bind(room_id.to_owned())
+        .bind(account_id.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The account's rooms in the order they were made, those with that member where asked for.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn rooms(
+        &self,
+        account_id: &str,
+        member_id: Option<&str>,
+        page: &Page,
+    ) -> Result<Listed<Room>, StoreError> {
+        let of_member = match member_id {
+            None => "",
+            Some(_) => {
+                " AND room_id IN (SELECT room_id FROM room_memberships WHERE member_id = $4)"
+            }
+        };
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM rooms WHERE account_id = $1 AND room_id > $2{of_member} ORDER BY room_id LIMIT $3"
+        )))
+        .bind(account_id.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit());
+        if let Some(member_id) = member_id {
+            query = query.bind(member_id.to_owned());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        Ok(page.cut(rows, |room: &Room| &room.room_id))
+    }
+
+    /// Gives a room another name.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn rename_room(
+        &self,
+        room_id: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE rooms SET name = $1, updated_ms = $2 WHERE room_id = $3")
+            .bind(name.to_owned())
+            .bind(now_ms)
+            .bind(room_id.to_owned())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes a room and who was in it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn delete_room(&self, room_id: &str) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        for sql in [
+            "DELETE FROM room_memberships WHERE room_id = $1",
+            "DELETE FROM rooms WHERE room_id = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(room_id.to_owned())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Takes somebody into a room; `false` where they are in it already.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn add_member(
+        &self,
+        room_id: &str,
+        member_id: &str,
+        role: &str,
+        invited_by: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO room_memberships (room_id, member_id, role, invited_by, updated_ms) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (room_id, member_id) DO NOTHING",
+        )
+        .bind(room_id.to_owned())
+        .bind(member_id.to_owned())
+        .bind(role.to_owned())
+        .bind(invited_by.to_owned())
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Somebody in a room.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn member(
+        &self,
+        room_id: &str,
+        member_id: &str,
+    ) -> Result<Option<Membership>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id = $2"
+        )))
+        .bind(room_id.to_owned())
+        .bind(member_id.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Who is in a room.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn members(
+        &self,
+        room_id: &str,
+        page: &Page,
+    ) -> Result<Listed<Membership>, StoreError> {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id > $2 ORDER BY m.member_id LIMIT $3"
+        )))
+        .bind(room_id.to_owned())
+        .bind(page.after.clone())
+        .bind(page.limit())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |member: &Membership| &member.member_id))
+    }
+
+    /// Sets somebody's role; `false` where they are not in the room.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn set_role(
+        &self,
+        room_id: &str,
+        member_id: &str,
+        role: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE room_memberships SET role = $1, updated_ms = $2 WHERE room_id = $3 AND member_id = $4",
+        )
+        .bind(role.to_owned())
+        .bind(now_ms)
+        .bind(room_id.to_owned())
+        .bind(member_id.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Takes somebody out of a room; `false` where they were not in it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn remove_member(&self, room_id: &str, member_id: &str) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("DELETE FROM room_memberships WHERE room_id = $1 AND member_id = $2")
+                .bind(room_id.to_owned())
+                .bind(member_id.to_owned())
+                .execute(&self.pool)
+                .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

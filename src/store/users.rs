@@ -1,0 +1,298 @@
+//! The people and devices of accounts.
+
+use sqlx::FromRow;
+
+use super::{Listed, Page, Store, StoreError, draw, pin};
+
+/// A user.
+#[derive(Clone, PartialEq, Debug, FromRow)]
+pub struct User {
+    /// UUID.
+    pub user_id: String,
+    /// The account.
+    pub account_id: String,
+    /// In lower case.
+    pub email: Option<String>,
+    /// The name that others see.
+    pub display_name: Option<String>,
+    /// `Basic`, `Plus`, `Pro` or `ProTrial`.
+    pub license_type: String,
+    /// `PrivateUser` or `SharedDevice`.
+    pub user_type: String,
+    /// `Unregistered`, `Registered` or `Suspended`.
+    pub registration_status: String,
+    /// `Pending`, `Accepted` or `Failed`.
+    pub invitation_status: Option<String>,
+    /// ms since the epoch.
+    pub registered_ms: Option<i64>,
+    /// ms since the epoch.
+    pub invited_ms: Option<i64>,
+    /// Ten digits that dial this user's own meeting; nobody else's, and no meeting's.
+    pub personal_pin: String,
+    /// `AlexaForBusinessMetadata` as JSON.
+    pub metadata: String,
+    /// `Telephony` settings as JSON.
+    pub telephony: String,
+    /// Sign-ins before this do not hold, ms since the epoch.
+    pub logged_out_ms: Option<i64>,
+    /// ms since the epoch.
+    pub created_ms: i64,
+}
+
+const COLUMNS: &str = "user_id, account_id, email, display_name, license_type, user_type, registration_status, \
+    invitation_status, registered_ms, invited_ms, personal_pin, metadata, telephony, logged_out_ms, created_ms";
+
+/// A user as asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewUser {
+    /// Their address.
+    pub email: Option<String>,
+    /// The name that others see.
+    pub display_name: Option<String>,
+    /// `PrivateUser` or `SharedDevice`.
+    pub user_type: String,
+    /// The tier.
+    pub license_type: String,
+    /// Whether an invitation goes to them first.
+    pub invited: bool,
+}
+
+/// What of a user can be set.
+#[derive(Clone, Copy, Debug)]
+pub enum UserField {
+    /// The tier.
+    LicenseType,
+    /// `PrivateUser` or `SharedDevice`.
+    UserType,
+    /// `Unregistered`, `Registered` or `Suspended`.
+    RegistrationStatus,
+    /// JSON.
+    Metadata,
+    /// JSON.
+    Telephony,
+}
+
+impl UserField {
+    fn column(self) -> &'static str {
+        match self {
+            Self::LicenseType => "license_type",
+            Self::UserType => "user_type",
+            Self::RegistrationStatus => "registration_status",
+            Self::Metadata => "metadata",
+            Self::Telephony => "telephony",
+        }
+    }
+}
+
+impl Store {
+    /// Makes a user; `None` where the account has one of that address.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn create_user(
+        &self,
+        account_id: &str,
+        asked: &NewUser,
+        now_ms: i64,
+    ) -> Result<Option<User>, StoreError> {
+        let mut transaction = self.write().await?;
+        let email = asked.email.as_deref().map(str::to_lowercase);
+        let user = User {
+            user_id: draw::ordered_uuid(now_ms)?,
+            account_id: account_id.to_owned(),
+            email,
+            display_name: asked.display_name.clone(),
+            license_type: asked.license_type.clone(),
+            user_type: asked.user_type.clone(),
+            registration_status: if asked.invited {
+                "Unregistered"
+            } else {
+                "Registered"
+            }
+            .to_owned(),
+            invitation_status: asked.invited.then(|| "Pending".to_owned()),
+            registered_ms: (!asked.invited).then_some(now_ms),
+            invited_ms: asked.invited.then_some(now_ms),
+            personal_pin: pin::free(&mut transaction).await?,
+            metadata: "{}".to_owned(),
+            telephony: "{}".to_owned(),
+            logged_out_ms: None,
+            created_ms: now_ms,
+        };
+        let done = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO users ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+             ON CONFLICT (account_id, email) DO NOTHING"
+        )))
+        .bind(user.user_id.clone())
+        .bind(user.account_id.clone())
+        .bind(user.email.clone())
+        .bind(user.display_name.clone())
+        .bind(user.license_type.clone())
+        .bind(user.user_type.clone())
+        .bind(user.registration_status.clone())
+        .bind(user.invitation_status.clone())
+        .bind(user.registered_ms)
+        .bind(user.invited_ms)
+        .bind(user.personal_pin.clone())
+        .bind(user.metadata.clone())
+        .bind(user.telephony.clone())
+        .bind(user.logged_out_ms)
+        .bind(user.created_ms)
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        transaction.commit().await?;
+        Ok(Some(user))
+    }
+
+    /// A user of that account.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn user(&self, account_id: &str, user_id: &str) -> Result<Option<User>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM users WHERE user_id = $1 AND account_id = $2"
+        )))
+        .bind(user_id.to_ascii_lowercase())
+        .bind(account_id.to_owned())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The account's users in the order they came, of that address or kind where asked for.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn users(
+        &self,
+        account_id: &str,
+        email: Option<&str>,
+        user_type: Option<&str>,
+        page: &Page,
+    ) -> Result<Listed<User>, StoreError> {
+        let mut sql = format!("SELECT {COLUMNS} FROM users WHERE account_id = $1 AND user_id > $2");
+        let mut texts = Vec::new();
+        for (column, text) in [
+            ("email", email.map(str::to_lowercase)),
+            ("user_type", user_type.map(str::to_owned)),
+        ] {
+            if let Some(text) = text {
+                texts.push(text);
+                sql.push_str(&format!(" AND {column} = ${}", 3 + texts.len()));
+            }
+        }
+        sql.push_str(" ORDER BY user_id LIMIT $3");
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(account_id.to_owned())
+            .bind(page.after.clone())
+            .bind(page.limit());
+        for text in texts {
+            query = query.bind(text);
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        Ok(page.cut(rows, |user: &User| &user.user_id))
+    }
+
+    /// Sets fields of a user, all or none; `false` where there is no such user.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_user(
+        &self,
+        account_id: &str,
+        user_id: &str,
+        fields: &[(UserField, String)],
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let mut found = true;
+        for (field, value) in fields {
+            let sql = format!(
+                "UPDATE users SET {} = $1 WHERE user_id = $2 AND account_id = $3",
+                field.column()
+            );
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(value.clone())
+                .bind(user_id.to_ascii_lowercase())
+                .bind(account_id.to_owned())
+                .execute(&mut *transaction)
+                .await?;
+            found &= done.rows_affected() == 1;
+        }
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    /// Takes a user out of an account: memberships go, the phone number is free again.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn remove_user(
+        &self,
+        account_id: &str,
+        user_id: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let done = sqlx::query("DELETE FROM users WHERE user_id = $1 AND account_id = $2")
+            .bind(user_id.to_owned())
+            .bind(account_id.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM room_memberships WHERE member_id = $1")
+            .bind(user_id.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
+             assigned_ms = NULL, updated_ms = $1 WHERE assigned_to = 'UserId' AND assigned_value = $2",
+        )
+        .bind(now_ms)
+        .bind(user_id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Ends all sign-ins of a user; `false` where there is no such user.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn log_out(
+        &self,
+        account_id: &str,
+        user_id: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE users SET logged_out_ms = $1 WHERE user_id = $2 AND account_id = $3",
+        )
+        .bind(now_ms)
+        .bind(user_id.to_ascii_lowercase())
+        .bind(account_id.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Gives a user another personal PIN; `false` where there is no such user.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn reset_pin(&self, account_id: &str, user_id: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let pin = pin::free(&mut transaction).await?;
+        let done = sqlx::query(
+            "UPDATE users SET personal_pin = $1 WHERE user_id = $2 AND account_id = $3",
+        )
+        .bind(pin)
+        .bind(user_id.to_ascii_lowercase())
+        .bind(account_id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

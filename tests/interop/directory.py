@@ -1,0 +1,502 @@
+"""Accounts, users, rooms, numbers, connectors through the real boto3, unmodified. Run by boto3.rs: directory.py CASE.
+
+The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION.
+"""
+
+import datetime
+import os
+import sys
+import urllib.request
+import json
+import ssl
+
+import boto3
+import botocore.session
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+# The server's certificate is its own in these tests.
+urllib3.disable_warnings()
+
+SERVICES = ["chime", "chime-sdk-voice", "chime-sdk-meetings"]
+
+
+def client(service, key=None, secret=None, prefix=""):
+    return boto3.client(
+        service,
+        endpoint_url=os.environ["ENDPOINT"] + prefix,
+        aws_access_key_id=key or os.environ["ACCESS_KEY"],
+        aws_secret_access_key=secret or os.environ["SECRET_KEY"],
+        region_name=os.environ["REGION"],
+        verify=False,
+        config=Config(retries={"max_attempts": 1}),
+    )
+
+
+def refused(name, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == name, error
+        assert error.response["Error"]["Message"], "an error without a message"
+        assert error.response["ResponseMetadata"]["RequestId"], "an error without a request id"
+        # Where the service models the error, boto3 raises a class of its own.
+        assert type(error).__name__ in (name, "ClientError"), type(error)
+        return error.response["Error"]["Message"]
+    raise AssertionError(f"not refused with {name}")
+
+
+def without_metadata(answer):
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def accounts():
+    chime = client("chime")
+    made = chime.create_account(Name="Größe & Söhne")["Account"]
+    assert made["AccountType"] == "Team" and made["Name"] == "Größe & Söhne", made
+    assert isinstance(made["CreatedTimestamp"], datetime.datetime)
+    ident = made["AccountId"]
+    assert chime.get_account(AccountId=ident)["Account"] == made
+    assert chime.get_account(AccountId=ident.upper())["Account"] == made
+    renamed = chime.update_account(AccountId=ident, Name="Other", DefaultLicense="Basic")["Account"]
+    assert (renamed["Name"], renamed["DefaultLicense"]) == ("Other", "Basic")
+    assert chime.update_account(AccountId=ident)["Account"] == renamed
+    assert [a["AccountId"] for a in chime.list_accounts(Name="Other")["Accounts"]] == [ident]
+    assert chime.list_accounts(Name="Nobody's")["Accounts"] == []
+    chime.create_user(AccountId=ident, Email="Ada@Example.org")
+    assert [a["AccountId"] for a in chime.list_accounts(UserEmail="ada@example.org")["Accounts"]] == [ident]
+    chime.update_account_settings(AccountId=ident, AccountSettings={"DisableRemoteControl": True})
+    settings = chime.get_account_settings(AccountId=ident)["AccountSettings"]
+    assert settings == {"DisableRemoteControl": True, "EnableDialOut": True}, settings
+    chime.associate_signin_delegate_groups_with_account(
+        AccountId=ident, SigninDelegateGroups=[{"GroupName": "a"}, {"GroupName": "b"}])
+    chime.disassociate_signin_delegate_groups_from_account(AccountId=ident, GroupNames=["a", "c"])
+    assert chime.get_account(AccountId=ident)["Account"]["SigninDelegateGroups"] == [{"GroupName": "b"}]
+    assert "RetentionSettings" not in chime.get_retention_settings(AccountId=ident)
+    wish = {"RoomRetentionSettings": {"RetentionDays": 30}}
+    put = chime.put_retention_settings(AccountId=ident, RetentionSettings=wish)
+    got = without_metadata(chime.get_retention_settings(AccountId=ident))
+    assert got["RetentionSettings"] == wish and got["InitiateDeletionTimestamp"], (put, got)
+    refused("UnprocessableEntityException", chime.delete_account, AccountId=ident)
+    user = chime.list_users(AccountId=ident)["Users"][0]["UserId"]
+    # A team lets go whom it suspends.
+    assert chime.batch_suspend_user(AccountId=ident, UserIdList=[user])["UserErrors"] == []
+    chime.delete_account(AccountId=ident)
+    refused("NotFoundException", chime.get_account, AccountId=ident)
+    refused("NotFoundException", chime.delete_account, AccountId=ident)
+
+
+def users():
+    chime = client("chime")
+    account = chime.create_account(Name="users")["Account"]["AccountId"]
+    ada = chime.create_user(AccountId=account, Username="Ada", Email="Ada@example.org")["User"]
+    assert ada["PrimaryEmail"] == "ada@example.org" and ada["DisplayName"] == "Ada", ada
+    assert ada["UserRegistrationStatus"] == "Registered" and ada["LicenseType"] == "Pro"
+    refused("ConflictException", chime.create_user, AccountId=account, Email="ADA@example.org")
+    refused("BadRequestException", chime.create_user, AccountId=account)
+    device = chime.create_user(AccountId=account, Username="Room 1", UserType="SharedDevice")["User"]
+    other = chime.create_user(AccountId=account, Username="Room 2", UserType="SharedDevice")["User"]
+    assert "PrimaryEmail" not in device and device["PersonalPIN"] != other["PersonalPIN"]
+    invites = chime.invite_users(AccountId=account, UserEmailList=["bob@example.org", "ada@example.org"])["Invites"]
+    assert [i["Status"] for i in invites] == ["Pending", "Failed"], invites
+    assert [i["EmailStatus"] for i in invites] == ["NotSent", "NotSent"]
+    listed = chime.list_users(AccountId=account)["Users"]
+    assert [u.get("PrimaryEmail") for u in listed] == ["ada@example.org", None, None, "bob@example.org"], listed
+    found = chime.list_users(AccountId=account, UserEmail="BOB@example.org")["Users"]
+    assert [u["UserInvitationStatus"] for u in found] == ["Pending"]
+    assert len(chime.list_users(AccountId=account, UserType="SharedDevice")["Users"]) == 2
+    ident = ada["UserId"]
+    got = chime.get_user(AccountId=account, UserId=ident)["User"]
+    assert got == ada, (got, ada)
+    changed = chime.update_user(AccountId=account, UserId=ident, LicenseType="Basic")["User"]
+    assert changed == {**ada, "LicenseType": "Basic"}
+    errors = chime.batch_update_user(AccountId=account, UpdateUserRequestItems=[
+        {"UserId": ident, "LicenseType": "Pro"}, {"UserId": "nobody", "LicenseType": "Pro"}])["UserErrors"]
+    assert [(e["UserId"], e["ErrorCode"]) for e in errors] == [("nobody", "NotFound")], errors
+    assert chime.reset_personal_pin(AccountId=account, UserId=ident)["User"]["PersonalPIN"] != ada["PersonalPIN"]
+    chime.logout_user(AccountId=account, UserId=ident)
+    refused("NotFoundException", chime.logout_user, AccountId=account, UserId="nobody")
+    off = {"InboundCalling": False, "OutboundCalling": False, "SMS": False}
+    assert chime.get_user_settings(AccountId=account, UserId=ident)["UserSettings"] == {"Telephony": off}
+    on = {"InboundCalling": True, "OutboundCalling": True, "SMS": False}
+    chime.update_user_settings(AccountId=account, UserId=ident, UserSettings={"Telephony": on})
+    assert chime.get_user_settings(AccountId=account, UserId=ident)["UserSettings"] == {"Telephony": on}
+    errors = chime.batch_unsuspend_user(AccountId=account, UserIdList=[ident])["UserErrors"]
+    assert [e["ErrorCode"] for e in errors] == ["Forbidden"], errors
+    refused("NotFoundException", chime.get_user, AccountId=account, UserId="nobody")
+    elsewhere = chime.create_account(Name="elsewhere")["Account"]["AccountId"]
+    refused("NotFoundException", chime.get_user, AccountId=elsewhere, UserId=ident)
+
+
+def rooms():
+    chime = client("chime")
+    account = chime.create_account(Name="rooms")["Account"]["AccountId"]
+    people = [chime.create_user(AccountId=account, Username=name)["User"]["UserId"] for name in "abc"]
+    made = chime.create_room(AccountId=account, Name="Räume", ClientRequestToken="token-1")["Room"]
+    again = chime.create_room(AccountId=account, Name="Räume", ClientRequestToken="token-1")["Room"]
+    assert again == made
+    refused("BadRequestException", chime.create_room, AccountId=account, Name="Other", ClientRequestToken="token-1")
+    room = made["RoomId"]
+    assert chime.get_room(AccountId=account, RoomId=room)["Room"] == made
+    assert chime.update_room(AccountId=account, RoomId=room, Name="New")["Room"]["Name"] == "New"
+    first = chime.create_room_membership(AccountId=account, RoomId=room, MemberId=people[0], Role="Administrator")
+    assert first["RoomMembership"]["Role"] == "Administrator", first
+    refused("ConflictException", chime.create_room_membership, AccountId=account, RoomId=room, MemberId=people[0])
+    errors = chime.batch_create_room_membership(AccountId=account, RoomId=room, MembershipItemList=[
+        {"MemberId": people[0]}, {"MemberId": people[1]}, {"MemberId": "nobody"}])["Errors"]
+    assert [e["ErrorCode"] for e in errors] == ["Conflict", "NotFound"], errors
+    members = chime.list_room_memberships(AccountId=account, RoomId=room)["RoomMemberships"]
+    assert [(m["Member"]["FullName"], m["Role"]) for m in members] == [("a", "Administrator"), ("b", "Member")]
+    updated = chime.update_room_membership(
+        AccountId=account, RoomId=room, MemberId=people[1], Role="Administrator")["RoomMembership"]
+    assert updated["Role"] == "Administrator"
+    other = chime.create_room(AccountId=account, Name="other")["Room"]["RoomId"]
+    assert [r["RoomId"] for r in chime.list_rooms(AccountId=account)["Rooms"]] == [room, other]
+    assert [r["RoomId"] for r in chime.list_rooms(AccountId=account, MemberId=people[1])["Rooms"]] == [room]
+    chime.delete_room_membership(AccountId=account, RoomId=room, MemberId=people[1])
+    refused("NotFoundException", chime.delete_room_membership, AccountId=account, RoomId=room, MemberId=people[1])
+    chime.delete_room(AccountId=account, RoomId=room)
+    refused("NotFoundException", chime.get_room, AccountId=account, RoomId=room)
+
+
+def numbers():
+    chime, voice = client("chime"), client("chime-sdk-voice")
+    found = voice.search_available_phone_numbers(AreaCode="206", MaxResults=3)
+    assert found["E164PhoneNumbers"] == [f"+1206555010{n}" for n in range(3)], found
+    more = voice.search_available_phone_numbers(AreaCode="206", MaxResults=3, NextToken=found["NextToken"])
+    assert more["E164PhoneNumbers"] == [f"+1206555010{n}" for n in range(3, 6)], more
+    assert voice.search_available_phone_numbers(City="Seattle", State="WA", MaxResults=1)["E164PhoneNumbers"]
+    assert voice.search_available_phone_numbers(TollFreePrefix="844")["E164PhoneNumbers"] == ["+18445550100"]
+    assert voice.search_available_phone_numbers(AreaCode="999")["E164PhoneNumbers"] == []
+    countries = voice.list_supported_phone_number_countries(ProductType="VoiceConnector")["PhoneNumberCountries"]
+    assert countries == [{"CountryCode": "US", "SupportedPhoneNumberTypes": ["Local", "TollFree"]}], countries
+    order = voice.create_phone_number_order(
+        ProductType="VoiceConnector", E164PhoneNumbers=["+12065550100", "+12065550101", "+19995550100"])
+    order = order["PhoneNumberOrder"]
+    assert order["Status"] == "Partial", order
+    assert [n["Status"] for n in order["OrderedPhoneNumbers"]] == ["Acquired", "Acquired", "Failed"]
+    assert voice.get_phone_number_order(PhoneNumberOrderId=order["PhoneNumberOrderId"])["PhoneNumberOrder"] == order
+    assert voice.list_phone_number_orders()["PhoneNumberOrders"] == [order]
+    again = voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=["+12065550100"])
+    assert again["PhoneNumberOrder"]["Status"] == "Failed"
+    assert "+12065550100" not in voice.search_available_phone_numbers(AreaCode="206")["E164PhoneNumbers"]
+    number = voice.get_phone_number(PhoneNumberId="+12065550100")["PhoneNumber"]
+    assert number["Status"] == "Unassigned" and number["Country"] == "US", number
+    assert chime.get_phone_number(PhoneNumberId="+12065550100")["PhoneNumber"]["E164PhoneNumber"] == "+12065550100"
+    refused("NotFoundException", voice.get_phone_number, PhoneNumberId="+12065550109")
+    changed = voice.update_phone_number(PhoneNumberId="+12065550100", CallingName="Front desk", Name="desk")
+    assert changed["PhoneNumber"]["CallingName"] == "Front desk"
+    said = refused("BadRequestException", voice.update_phone_number, PhoneNumberId="+12065550100", CallingName="Other")
+    assert "seven days" in said
+    refused("BadRequestException", voice.update_phone_number, PhoneNumberId="+12065550101", CallingName="x" * 16)
+    voice.update_phone_number_settings(CallingName="Campanile")
+    assert voice.get_phone_number_settings()["CallingName"] == "Campanile"
+    refused("BadRequestException", voice.update_phone_number_settings, CallingName="Another")
+    errors = voice.batch_update_phone_number(UpdatePhoneNumberRequestItems=[
+        {"PhoneNumberId": "+12065550101", "ProductType": "BusinessCalling"},
+        {"PhoneNumberId": "+12065550109", "ProductType": "BusinessCalling"}])["PhoneNumberErrors"]
+    assert [e["ErrorCode"] for e in errors] == ["NotFound"], errors
+    # To a user and back.
+    account = chime.create_account(Name="numbers")["Account"]["AccountId"]
+    user = chime.create_user(AccountId=account, Username="Ada")["User"]["UserId"]
+    refused("ForbiddenException", chime.associate_phone_number_with_user,
+            AccountId=account, UserId=user, E164PhoneNumber="+12065550100")
+    chime.associate_phone_number_with_user(AccountId=account, UserId=user, E164PhoneNumber="+12065550101")
+    got = chime.get_user(AccountId=account, UserId=user)["User"]
+    assert got["PrimaryProvisionedNumber"] == "+12065550101", got
+    number = chime.get_phone_number(PhoneNumberId="+12065550101")["PhoneNumber"]
+    assert number["Status"] == "Assigned", number
+    assert {a["Name"]: a["Value"] for a in number["Associations"]} == {"AccountId": account, "UserId": user}
+    for name, value in [("AccountId", account), ("UserId", user)]:
+        listed = chime.list_phone_numbers(FilterName=name, FilterValue=value)["PhoneNumbers"]
+        assert [n["E164PhoneNumber"] for n in listed] == ["+12065550101"]
+    refused("ForbiddenException", chime.delete_phone_number, PhoneNumberId="+12065550101")
+    chime.disassociate_phone_number_from_user(AccountId=account, UserId=user)
+    # The queue of deleted numbers.
+    chime.delete_phone_number(PhoneNumberId="+12065550101")
+    listed = chime.list_phone_numbers(Status="DeleteInProgress")["PhoneNumbers"]
+    assert [n["E164PhoneNumber"] for n in listed] == ["+12065550101"] and listed[0]["DeletionTimestamp"]
+    assert "+12065550101" not in [n["E164PhoneNumber"] for n in chime.list_phone_numbers()["PhoneNumbers"]]
+    assert "+12065550101" not in voice.search_available_phone_numbers(AreaCode="206")["E164PhoneNumbers"]
+    restored = chime.restore_phone_number(PhoneNumberId="+12065550101")["PhoneNumber"]
+    assert restored["Status"] == "Unassigned", restored
+    refused("BadRequestException", chime.restore_phone_number, PhoneNumberId="+12065550101")
+    errors = chime.batch_delete_phone_number(PhoneNumberIds=["+12065550101", "+12065550109"])["PhoneNumberErrors"]
+    assert [e["PhoneNumberId"] for e in errors] == ["+12065550109"], errors
+
+
+def connectors():
+    voice = client("chime-sdk-voice")
+    made = voice.create_voice_connector(Name="Trunk 1", RequireEncryption=True, Tags=[{"Key": "k", "Value": "v"}])
+    made = made["VoiceConnector"]
+    ident = made["VoiceConnectorId"]
+    assert made["OutboundHostName"].startswith(ident + ".voiceconnector."), made
+    assert voice.get_voice_connector(VoiceConnectorId=ident)["VoiceConnector"] == made
+    assert ident in [c["VoiceConnectorId"] for c in voice.list_voice_connectors()["VoiceConnectors"]]
+    updated = voice.update_voice_connector(VoiceConnectorId=ident, Name="Trunk", RequireEncryption=False)
+    assert updated["VoiceConnector"]["RequireEncryption"] is False
+    assert "us-east-1" in voice.list_available_voice_connector_regions()["VoiceConnectorRegions"]
+    # What is set for it: each is put, read, and taken away again.
+    settings = {
+        "termination": ("Termination", {
+            "CpsLimit": 1, "CallingRegions": ["US"], "CidrAllowedList": ["192.0.2.0/28"], "Disabled": False}),
+        "origination": ("Origination", {"Disabled": False, "Routes": [
+            {"Host": "pbx.example.org", "Port": 5061, "Protocol": "TCP", "Priority": 1, "Weight": 1}]}),
+        "streaming_configuration": ("StreamingConfiguration", {"DataRetentionInHours": 24, "Disabled": False}),
+        "emergency_calling_configuration": ("EmergencyCallingConfiguration", {"DNIS": [
+            {"EmergencyPhoneNumber": "+12065550199", "CallingCountry": "US"}]}),
+    }
+    for name, (member, value) in settings.items():
+        get = getattr(voice, f"get_voice_connector_{name}")
+        refused("NotFoundException", get, VoiceConnectorId=ident)
+        put = getattr(voice, f"put_voice_connector_{name}")
+        assert put(**{"VoiceConnectorId": ident, member: value})[member] == value
+        assert get(VoiceConnectorId=ident)[member] == value
+        getattr(voice, f"delete_voice_connector_{name}")(VoiceConnectorId=ident)
+        refused("NotFoundException", get, VoiceConnectorId=ident)
+    systems = {"SessionBorderControllerTypes": ["RIBBON_SBC"], "ContactCenterSystemTypes": []}
+    voice.put_voice_connector_external_systems_configuration(VoiceConnectorId=ident, **systems)
+    got = voice.get_voice_connector_external_systems_configuration(VoiceConnectorId=ident)
+    assert got["ExternalSystemsConfiguration"] == systems, got
+    voice.delete_voice_connector_external_systems_configuration(VoiceConnectorId=ident)
+    logs = voice.get_voice_connector_logging_configuration(VoiceConnectorId=ident)["LoggingConfiguration"]
+    assert logs == {"EnableSIPLogs": False, "EnableMediaMetricLogs": False}
+    logs = {"EnableSIPLogs": True, "EnableMediaMetricLogs": True}
+    voice.put_voice_connector_logging_configuration(VoiceConnectorId=ident, LoggingConfiguration=logs)
+    assert voice.get_voice_connector_logging_configuration(VoiceConnectorId=ident)["LoggingConfiguration"] == logs
+    said = refused("BadRequestException", voice.put_voice_connector_termination, VoiceConnectorId=ident,
+                   Termination={"CidrAllowedList": ["192.0.2.0/28", "everywhere"]})
+    assert said.startswith("Termination.CidrAllowedList.2: "), said
+    voice.put_voice_connector_termination_credentials(VoiceConnectorId=ident, Credentials=[
+        {"Username": "b", "Password": "secret-b"}, {"Username": "a", "Password": "secret-a"}])
+    names = voice.list_voice_connector_termination_credentials(VoiceConnectorId=ident)["Usernames"]
+    assert names == ["a", "b"], names
+    voice.delete_voice_connector_termination_credentials(VoiceConnectorId=ident, Usernames=["a"])
+    assert voice.list_voice_connector_termination_credentials(VoiceConnectorId=ident)["Usernames"] == ["b"]
+    # Numbers on it, and on a group.
+    voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=["+12065550100", "+12065550101"])
+    both = ["+12065550100", "+12065550101"]
+    done = voice.associate_phone_numbers_with_voice_connector(
+        VoiceConnectorId=ident, E164PhoneNumbers=both + ["+12065550109"])
+    assert [e["ErrorCode"] for e in done["PhoneNumberErrors"]] == ["NotFound"], done
+    refused("ConflictException", voice.delete_voice_connector, VoiceConnectorId=ident)
+    items = [{"VoiceConnectorId": ident, "Priority": 1}]
+    group = voice.create_voice_connector_group(Name="group", VoiceConnectorItems=items)["VoiceConnectorGroup"]
+    gid = group["VoiceConnectorGroupId"]
+    assert voice.get_voice_connector_group(VoiceConnectorGroupId=gid)["VoiceConnectorGroup"] == group
+    assert voice.list_voice_connector_groups()["VoiceConnectorGroups"] == [group]
+    refused("NotFoundException", voice.create_voice_connector_group, Name="x",
+            VoiceConnectorItems=[{"VoiceConnectorId": "a" * 22, "Priority": 1}])
+    taken = voice.associate_phone_numbers_with_voice_connector_group(VoiceConnectorGroupId=gid, E164PhoneNumbers=both)
+    assert [e["ErrorCode"] for e in taken["PhoneNumberErrors"]] == ["Forbidden", "Forbidden"], taken
+    forced = voice.associate_phone_numbers_with_voice_connector_group(
+        VoiceConnectorGroupId=gid, E164PhoneNumbers=both, ForceAssociate=True)
+    assert forced["PhoneNumberErrors"] == []
+    refused("ConflictException", voice.delete_voice_connector, VoiceConnectorId=ident)
+    refused("ConflictException", voice.delete_voice_connector_group, VoiceConnectorGroupId=gid)
+    done = voice.disassociate_phone_numbers_from_voice_connector_group(VoiceConnectorGroupId=gid, E164PhoneNumbers=both)
+    assert done["PhoneNumberErrors"] == []
+    done = voice.disassociate_phone_numbers_from_voice_connector(VoiceConnectorId=ident, E164PhoneNumbers=both)
+    assert [e["ErrorCode"] for e in done["PhoneNumberErrors"]] == ["NotFound", "NotFound"], done
+    updated = voice.update_voice_connector_group(VoiceConnectorGroupId=gid, Name="empty", VoiceConnectorItems=[])
+    assert updated["VoiceConnectorGroup"]["VoiceConnectorItems"] == []
+    voice.delete_voice_connector_group(VoiceConnectorGroupId=gid)
+    voice.delete_voice_connector(VoiceConnectorId=ident)
+    refused("NotFoundException", voice.get_voice_connector, VoiceConnectorId=ident)
+
+
+def attendees_and_tags():
+    meetings, voice = client("chime-sdk-meetings"), client("chime-sdk-voice")
+    meeting = meetings.create_meeting(
+        ClientRequestToken="token", MediaRegion="us-east-1", ExternalMeetingId="tags",
+        MeetingFeatures={"Video": {"MaxResolution": "None"}})["Meeting"]
+    ident = meeting["MeetingId"]
+    may = {"Audio": "SendReceive", "Video": "SendReceive", "Content": "None"}
+    batch = meetings.batch_create_attendee(MeetingId=ident, Attendees=[
+        {"ExternalUserId": "ada"}, {"ExternalUserId": "bob"}, {"ExternalUserId": "eve", "Capabilities": may}])
+    assert [a["ExternalUserId"] for a in batch["Attendees"]] == ["ada", "bob"], batch
+    assert [e["ExternalUserId"] for e in batch["Errors"]] == ["eve"], batch
+    ada, bob = (a["AttendeeId"] for a in batch["Attendees"])
+    assert meetings.get_attendee(MeetingId=ident, AttendeeId=ada)["Attendee"] == batch["Attendees"][0]
+    listed = meetings.list_attendees(MeetingId=ident, MaxResults=1)
+    rest = meetings.list_attendees(MeetingId=ident, MaxResults=1, NextToken=listed["NextToken"])
+    assert "NextToken" not in rest
+    assert {a["AttendeeId"] for a in listed["Attendees"] + rest["Attendees"]} == {ada, bob}
+    mute = {"Audio": "Receive", "Video": "None", "Content": "None"}
+    updated = meetings.update_attendee_capabilities(MeetingId=ident, AttendeeId=ada, Capabilities=mute)["Attendee"]
+    assert updated["Capabilities"] == mute
+    refused("BadRequestException", meetings.update_attendee_capabilities,
+            MeetingId=ident, AttendeeId=ada, Capabilities=may)
+    none = {"Audio": "None", "Video": "None", "Content": "None"}
+    meetings.batch_update_attendee_capabilities_except(
+        MeetingId=ident, ExcludedAttendeeIds=[{"AttendeeId": ada}], Capabilities=none)
+    assert meetings.get_attendee(MeetingId=ident, AttendeeId=ada)["Attendee"]["Capabilities"] == mute
+    assert meetings.get_attendee(MeetingId=ident, AttendeeId=bob)["Attendee"]["Capabilities"] == none
+    meetings.delete_attendee(MeetingId=ident, AttendeeId=bob)
+    refused("NotFoundException", meetings.get_attendee, MeetingId=ident, AttendeeId=bob)
+    refused("NotFoundException", meetings.delete_attendee, MeetingId=ident, AttendeeId=bob)
+    trunk = voice.create_voice_connector(Name="tags", RequireEncryption=True)["VoiceConnector"]
+    for service, arn in [(meetings, meeting["MeetingArn"]), (voice, trunk["VoiceConnectorArn"])]:
+        service.tag_resource(ResourceARN=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+        service.tag_resource(ResourceARN=arn, Tags=[{"Key": "b", "Value": "3"}])
+        service.untag_resource(ResourceARN=arn, TagKeys=["a", "c"])
+        tags = service.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        assert tags == [{"Key": "b", "Value": "3"}], tags
+    many = [{"Key": str(n), "Value": ""} for n in range(50)]
+    refused("LimitExceededException", meetings.tag_resource, ResourceARN=meeting["MeetingArn"], Tags=many)
+    refused("BadRequestException", meetings.tag_resource, ResourceARN="arn:aws:s3:::bucket", Tags=many[:1])
+
+
+def pages():
+    chime = client("chime")
+    account = chime.create_account(Name="many")["Account"]["AccountId"]
+    names = [f"user {n:04}" for n in range(1000)]
+    for name in names:
+        chime.create_user(AccountId=account, Username=name)
+    for size in (7, 100, 200):
+        pages = chime.get_paginator("list_users").paginate(AccountId=account, PaginationConfig={"PageSize": size})
+        pages = list(pages)
+        assert len(pages) == -(-1000 // size), (size, len(pages))
+        assert [u["DisplayName"] for page in pages for u in page["Users"]] == names
+    token = chime.list_users(AccountId=account, MaxResults=5)["NextToken"]
+    other = chime.create_account(Name="other")["Account"]["AccountId"]
+    refused("BadRequestException", chime.list_users, AccountId=other, NextToken=token)
+    changed = ("B" if token[0] != "B" else "C") + token[1:]
+    refused("BadRequestException", chime.list_users, AccountId=account, NextToken=changed)
+    refused("BadRequestException", chime.list_users, AccountId=account, NextToken="made up")
+
+
+def prefixes():
+    """A path before every request, for clients that keep an endpoint for each service."""
+    chime = client("chime", prefix="/chime")
+    account = chime.create_account(Name="prefix")["Account"]["AccountId"]
+    assert chime.get_account(AccountId=account)["Account"]["Name"] == "prefix"
+    client("chime-sdk-voice", prefix="/chime-sdk-voice").list_voice_connectors()
+
+
+def send(method, path, body=b"", sign=None, headers=None):
+    """A request past boto3, to break what it would not."""
+    url = os.environ["ENDPOINT"] + path
+    request = AWSRequest(method=method, url=url, data=body, headers=headers or {})
+    if sign:
+        sign(request)
+    prepared = request.prepare()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    plain = urllib.request.Request(prepared.url, data=body or None, method=method, headers=dict(prepared.headers))
+    try:
+        with urllib.request.urlopen(plain, context=context) as answer:
+            return answer.status, answer.headers.get("x-amzn-ErrorType"), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("x-amzn-ErrorType"), error.read()
+
+
+def operations():
+    """All that the server says it offers: name, method, path."""
+    status, _, body = send("GET", "/campanile/openapi.json")
+    assert status == 200, status
+    for path, methods in json.loads(body)["paths"].items():
+        for method, operation in methods.items():
+            yield operation["operationId"], method.upper(), path.replace("#", "?")
+
+
+def example(path):
+    """The path with something in each of its places."""
+    import re
+    return re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", path)
+
+
+def every_operation_wants_a_signature():
+    key, secret = os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"]
+
+    def signed(key, secret, when=None):
+        def sign(request):
+            auth = SigV4Auth(Credentials(key, secret), "chime", os.environ["REGION"])
+            auth.add_auth(request)
+            if when:
+                # Signed by the rules, at another time.
+                import botocore.auth
+                request.context["timestamp"] = when.strftime("%Y%m%dT%H%M%SZ")
+                for name in ("Authorization", "X-Amz-Date"):
+                    del request.headers[name]
+                request.headers["X-Amz-Date"] = request.context["timestamp"]
+                canonical = auth.canonical_request(request)
+                to_sign = auth.string_to_sign(request, canonical)
+                auth._inject_signature_to_request(request, auth.signature(to_sign, request))
+        return sign
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    seen = 0
+    for name, method, path in operations():
+        path = example(path)
+        cases = {
+            "unsigned": (None, "MissingAuthenticationTokenException"),
+            "with another secret": (signed(key, "wrong" * 8), "InvalidSignatureException"),
+            "with no such key": (signed("AKIAAAAAAAAAAAAAAAAA", secret), "UnrecognizedClientException"),
+            "long ago": (signed(key, secret, now - datetime.timedelta(minutes=6)), "InvalidSignatureException"),
+            "in the future": (signed(key, secret, now + datetime.timedelta(minutes=6)), "InvalidSignatureException"),
+        }
+        for case, (sign, wanted) in cases.items():
+            status, error, _ = send(method, path, sign=sign)
+            assert status == 403 and error == wanted, (name, case, status, error)
+        # And with a good one it is not the signature that is refused.
+        status, error, body = send(method, path, sign=signed(key, secret))
+        assert status != 403 and status < 500, (name, status, error, body)
+        seen += 1
+    assert seen > 100, seen
+
+
+def bounds():
+    """Every operation with a body refuses one that is none, and says which member it misses."""
+    key, secret = os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"]
+
+    def sign(request):
+        SigV4Auth(Credentials(key, secret), "chime", os.environ["REGION"]).add_auth(request)
+
+    loader = botocore.session.get_session().get_component("data_loader")
+    offered = {name for name, _, _ in operations()}
+    models = [loader.load_service_model(service, "service-2") for service in SERVICES]
+
+    def required(model, name):
+        """None where the service has no such operation."""
+        if name not in model["operations"]:
+            return None
+        shape = model["shapes"][model["operations"][name]["input"]["shape"]]
+        return {m for m in shape.get("required", []) if "location" not in shape["members"][m]}
+
+    checked = 0
+    for model in models:
+        for name, operation in model["operations"].items():
+            if name not in offered or "input" not in operation:
+                continue
+            # Two services have some operations in common, and one of them may want less.
+            wants = [members for members in (required(m, name) for m in models) if members is not None]
+            in_body = set.intersection(*wants)
+            path = example(operation["http"]["requestUri"].replace("+}", "}"))
+            method = operation["http"]["method"]
+            if method in ("POST", "PUT"):
+                for bad in (b"[]", b"nonsense", b'"x"'):
+                    status, error, body = send(method, path, bad, sign)
+                    assert (status, error) == (400, "BadRequestException"), (name, status, error, body)
+            if in_body:
+                status, error, body = send(method, path, b"{}", sign)
+                said = json.loads(body)
+                assert (status, error) == (400, "BadRequestException"), (name, status, error, body)
+                assert any(said["Message"] == f"{member}: is required" for member in in_body), (name, said)
+                checked += 1
+    assert checked > 40, checked
+
+
+def not_offered():
+    voice = client("chime-sdk-voice")
+    said = refused("UnsupportedOperationException", voice.list_sip_rules)
+    assert "ListSipRules is not offered" in said, said
+    refused("UnsupportedOperationException", client("chime-sdk-identity").list_app_instances)
+
+
+globals()[sys.argv[1]]()
