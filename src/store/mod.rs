@@ -12,6 +12,7 @@ mod meetings;
 mod numbers;
 mod page;
 mod pin;
+mod policies;
 mod principals;
 mod rooms;
 pub mod seal;
@@ -37,7 +38,8 @@ pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
 pub use meetings::{Meeting, NewMeeting};
 pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
 pub use page::{Listed, Page};
-pub use principals::{AttachedPolicy, NewPrincipal, OwnerAccount, Principal, PrincipalKind};
+pub use policies::AttachedPolicy;
+pub use principals::{NewPrincipal, OwnerAccount, Principal, PrincipalKind};
 pub use rooms::{Membership, Room};
 pub use seal::{BadKey, KeySource, Seal};
 pub use secret::Secret;
@@ -127,14 +129,9 @@ impl Store {
             .execute(&pool)
             .await?;
         sqlx::migrate!("src/store/migrations").run(&pool).await?;
-        let proof: Option<String> = sqlx::query("SELECT proof FROM seal_proof")
-            .fetch_optional(&pool)
-            .await?
-            .map(|row| row.try_get(0))
-            .transpose()?;
-        let seal = Seal::find(key, data, proof.is_some())?;
+        let seal = Seal::find(key, data, upgrade::is_sealed(&pool).await?)?;
         let store = Self { pool, seal };
-        store.upgrade(proof.as_deref()).await?;
+        store.upgrade().await?;
         Ok(store)
     }
 

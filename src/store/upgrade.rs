@@ -1,62 +1,74 @@
 //! What SQL alone cannot bring up to date: secrets that stood in clear are sealed, keys find their users.
 
-use sqlx::Row;
+use sqlx::{AnyPool, Row};
 
 use super::access_keys::{ADMINISTRATOR, SECRET};
 use super::principals::{self, NewPrincipal};
-use super::seal::{Place, is_sealed};
+use super::seal::{self, Place};
 use super::{BadKey, PrincipalKind, Store, StoreError};
 
+/// Whether anything in the database was sealed already.
+pub(super) async fn is_sealed(pool: &AnyPool) -> Result<bool, StoreError> {
+    let proof = sqlx::query("SELECT 1 FROM seal_proof")
+        .fetch_optional(pool)
+        .await?;
+    let key =
+        sqlx::query("SELECT 1 FROM access_keys WHERE secret_access_key LIKE 'sealed:%' LIMIT 1")
+            .fetch_optional(pool)
+            .await?;
+    Ok(proof.is_some() || key.is_some())
+}
+
 impl Store {
-    /// Proves the master key, then brings rows from older versions up to date.
-    pub(super) async fn upgrade(&self, proof: Option<&str>) -> Result<(), StoreError> {
-        match proof {
-            Some(proof) => {
-                let opened = self.seal.open(PROOF, proof).map_err(|_| BadKey::Wrong)?;
-                if !opened.matches(PROVED) {
-                    return Err(BadKey::Wrong.into());
-                }
+    /// Proves the master key, then brings rows from older versions up to date. The proof is written last: whatever
+    /// a start that was cut short has left undone, the next one does.
+    pub(super) async fn upgrade(&self) -> Result<(), StoreError> {
+        let proof = sqlx::query("SELECT proof FROM seal_proof")
+            .fetch_optional(&self.pool)
+            .await?;
+        if let Some(row) = proof {
+            let proof: String = row.try_get(0)?;
+            let opened = self.seal.open(PROOF, &proof).map_err(|_| BadKey::Wrong)?;
+            if !opened.matches(PROVED) {
+                return Err(BadKey::Wrong.into());
             }
-            None => {
-                let proof = self.seal.seal(PROOF, PROVED)?;
-                sqlx::query("INSERT INTO seal_proof (only_one, proof) VALUES (1, $1)")
-                    .bind(proof)
-                    .execute(&self.pool)
-                    .await?;
-            }
-        }
-        if self.seal_clear_keys().await? {
+        } else {
+            self.seal_clear_keys().await?;
             // The old texts still lie in free pages and in the log; both are written anew.
             sqlx::query("VACUUM").execute(&self.pool).await?;
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
                 .fetch_all(&self.pool)
                 .await?;
+            let proof = self.seal.seal(PROOF, PROVED)?;
+            sqlx::query("INSERT INTO seal_proof (only_one, proof) VALUES (1, $1)")
+                .bind(proof)
+                .execute(&self.pool)
+                .await?;
         }
         self.adopt_keys().await
     }
 
-    /// Whether there were any.
-    async fn seal_clear_keys(&self) -> Result<bool, StoreError> {
+    async fn seal_clear_keys(&self) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
         let rows = sqlx::query("SELECT access_key_id, secret_access_key FROM access_keys")
             .fetch_all(&mut *transaction)
             .await?;
-        let mut any = false;
         for row in rows {
             let (id, secret): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            if is_sealed(&secret) {
+            let place = Place { row: &id, ..SECRET };
+            if seal::is_sealed(&secret) {
+                self.seal.open(place, &secret).map_err(|_| BadKey::Wrong)?;
                 continue;
             }
-            let sealed = self.seal.seal(Place { row: &id, ..SECRET }, &secret)?;
+            let sealed = self.seal.seal(place, &secret)?;
             sqlx::query("UPDATE access_keys SET secret_access_key = $1 WHERE access_key_id = $2")
                 .bind(sealed)
                 .bind(id)
                 .execute(&mut *transaction)
                 .await?;
-            any = true;
         }
         transaction.commit().await?;
-        Ok(any)
+        Ok(())
     }
 
     /// Keys from before there were users get the users that they name. Of those only the administrator may do
@@ -192,6 +204,30 @@ mod tests {
             assert!(may.is_empty());
             store.close().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_was_cut_short_is_made_up_for_with_the_same_key_only() {
+        let data = tempfile::tempdir().unwrap();
+        old_database(data.path()).await;
+        let store = Store::open(data.path()).await.unwrap();
+        // As if the process had died when the secrets were sealed and the free pages not yet written anew.
+        sqlx::query("DELETE FROM seal_proof")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        store.close().await;
+        let other = KeySource::Text(Secret::new("A".repeat(43) + "="));
+        let refused = Store::open_with(data.path(), &other).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Key(BadKey::Wrong)));
+        let kept = std::fs::read(data.path().join(seal::FILE)).unwrap();
+        std::fs::remove_file(data.path().join(seal::FILE)).unwrap();
+        let refused = Store::open(data.path()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Key(BadKey::Missing(_))));
+        std::fs::write(data.path().join(seal::FILE), kept).unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let found = store.access_key("AKIAOLDADMINISTRATOR").await.unwrap();
+        assert!(found.unwrap().secret_access_key.matches(OLD_SECRET));
     }
 
     #[tokio::test]

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod agreement;
 mod condition;
+#[cfg(test)]
+mod condition_tests;
 mod document;
 mod pattern;
 mod principal;
