@@ -147,6 +147,39 @@ fn another_accounts_key_sees_nothing() {
 }
 
 #[test]
+fn no_operation_shows_or_changes_another_accounts_things_or_serves_a_user_without_policies() {
+    let Some(python) = python() else { return };
+    let inventory = "[\"+12065550100-+12065550199 US Local Seattle WA\"]";
+    let server = Server::start(&[("numbers.inventory", inventory)]);
+    let other = admin(&server, &["account", "create", "Branch office"]);
+    admin(&server, &["user", "create", "nobody"]);
+    let nobody = admin(&server, &["key", "create", "nobody"]);
+    let ours = server.credentials();
+    let output = Command::new(python)
+        .arg(repository().join("tests/interop/directory.py"))
+        .arg("foreign_keys")
+        .env(
+            "ENDPOINT",
+            format!("https://{}", server.ready().https.unwrap()),
+        )
+        .env("ACCESS_KEY", ours.access_key_id)
+        .env("SECRET_KEY", ours.secret_access_key)
+        .env("REGION", ours.region)
+        .env("OTHER_KEY", text(&other, "/AccessKey/AccessKeyId"))
+        .env("OTHER_SECRET", text(&other, "/AccessKey/SecretAccessKey"))
+        .env("NOBODY_KEY", text(&nobody, "/AccessKey/AccessKeyId"))
+        .env("NOBODY_SECRET", text(&nobody, "/AccessKey/SecretAccessKey"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n--- the server's log ---\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        server.log()
+    );
+}
+
+#[test]
 fn the_command_line_client_asks_who_it_is() {
     let Some(python) = python() else { return };
     let server = Server::start(&[]);

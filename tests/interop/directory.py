@@ -4,11 +4,13 @@ The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_
 """
 
 import datetime
+import json
 import os
+import re
+import ssl
 import sys
 import urllib.request
-import json
-import ssl
+import uuid
 
 import boto3
 import botocore.session
@@ -17,7 +19,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 # The server's certificate is its own in these tests.
 urllib3.disable_warnings()
@@ -407,7 +409,6 @@ def operations():
 
 def example(path):
     """The path with something in each of its places."""
-    import re
     return re.sub(r"{[^}]*}", "00000000-0000-4000-8000-000000000000", path)
 
 
@@ -497,6 +498,164 @@ def not_offered():
     said = refused("UnsupportedOperationException", voice.list_sip_rules)
     assert "ListSipRules is not offered" in said, said
     refused("UnsupportedOperationException", client("chime-sdk-identity").list_app_instances)
+
+
+def one_of_everything():
+    """What the administrator has: one of each thing, and the names of all of them."""
+    chime, voice, meetings = (client(service) for service in SERVICES)
+    account = chime.create_account(Name="secret account")["Account"]["AccountId"]
+    user = chime.create_user(AccountId=account, Username="Ada", Email="ada@example.org")["User"]["UserId"]
+    room = chime.create_room(AccountId=account, Name="secret room")["Room"]["RoomId"]
+    chime.create_room_membership(AccountId=account, RoomId=room, MemberId=user)
+    numbers = ["+12065550100", "+12065550101"]
+    order = voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=numbers)
+    trunk = voice.create_voice_connector(Name="secret trunk", RequireEncryption=True)["VoiceConnector"]
+    ident = trunk["VoiceConnectorId"]
+    voice.put_voice_connector_termination(VoiceConnectorId=ident, Termination={
+        "CallingRegions": ["US"], "CidrAllowedList": ["192.0.2.0/28"]})
+    voice.put_voice_connector_origination(VoiceConnectorId=ident, Origination={"Disabled": True})
+    voice.put_voice_connector_termination_credentials(
+        VoiceConnectorId=ident, Credentials=[{"Username": "trunk", "Password": "secret"}])
+    voice.associate_phone_numbers_with_voice_connector(VoiceConnectorId=ident, E164PhoneNumbers=numbers[:1])
+    items = [{"VoiceConnectorId": ident, "Priority": 1}]
+    group = voice.create_voice_connector_group(Name="secret group", VoiceConnectorItems=items)
+    meeting = meetings.create_meeting(
+        ClientRequestToken="token", MediaRegion="us-east-1", ExternalMeetingId="secret meeting")["Meeting"]
+    attendee = meetings.create_attendee(MeetingId=meeting["MeetingId"], ExternalUserId="ada")["Attendee"]
+    chime.update_global_settings(BusinessCalling={"CdrBucket": "secret-bucket"}, VoiceConnector={})
+    voice.update_phone_number_settings(CallingName="Secret")
+    return {
+        "AccountId": account, "UserId": user, "RoomId": room, "MemberId": user,
+        "PhoneNumberId": numbers[1], "E164PhoneNumber": numbers[1],
+        "PhoneNumberOrderId": order["PhoneNumberOrder"]["PhoneNumberOrderId"],
+        "VoiceConnectorId": ident,
+        "VoiceConnectorGroupId": group["VoiceConnectorGroup"]["VoiceConnectorGroupId"],
+        "MeetingId": meeting["MeetingId"], "AttendeeId": attendee["AttendeeId"],
+        "ResourceARN": trunk["VoiceConnectorArn"],
+    }
+
+
+def view(names):
+    """All that the administrator can read of them, without what differs from call to call."""
+    seen = {}
+    for service, name, operation, model in modelled():
+        if not name.startswith(("Get", "List")) or name == "GetVoiceConnectorTerminationHealth":
+            continue
+        try:
+            answer = call(client(service), name, arguments(model, operation, names))
+        except ClientError as error:
+            answer = {"refused": error.response["Error"]["Code"]}
+        seen[service, name] = without_metadata(answer)
+    return seen
+
+
+def modelled():
+    loader = botocore.session.get_session().get_component("data_loader")
+    offered = {name for name, _, _ in operations()}
+    for service in SERVICES:
+        model = loader.load_service_model(service, "service-2")
+        for name, operation in sorted(model["operations"].items()):
+            if name in offered:
+                yield service, name, operation, model
+
+
+def call(chime, name, values):
+    return getattr(chime, botocore.xform_name(name))(**values)
+
+
+def arguments(model, operation, names):
+    """A good request of that operation about those things: every required member, and no other."""
+    if "input" not in operation:
+        return {}
+    return sample(model, operation["input"]["shape"], names, "")
+
+
+def sample(model, shape, names, name):
+    known = model["shapes"][shape]
+    if name in names:
+        return names[name]
+    kind = known["type"]
+    if kind == "structure":
+        return {m: sample(model, known["members"][m]["shape"], names, m) for m in known.get("required", [])}
+    if kind == "list":
+        # Lists of ids are named after them.
+        singular = {"UserIdList": "UserId", "PhoneNumberIds": "PhoneNumberId", "E164PhoneNumbers": "E164PhoneNumber"}
+        return [sample(model, known["member"]["shape"], names, singular.get(name, ""))]
+    if name == "ClientRequestToken":
+        return str(uuid.uuid4())
+    if kind == "string":
+        text = {"MediaRegion": "us-east-1", "ResourceARN": "arn:aws:chime:us-east-1:1:vc/x"}.get(name)
+        return text or known.get("enum", [("x@example.org" if "Email" in shape else "xx")])[0]
+    return {"integer": 1, "boolean": True, "timestamp": datetime.datetime.now()}[kind]
+
+
+def foreign_keys():
+    """Another account's key finds nothing and changes nothing; a user without policies may not even ask."""
+    names = one_of_everything()
+    before = view(names)
+    unset = {name for (_, name), answer in before.items() if "refused" in answer}
+    assert unset == {f"GetVoiceConnector{setting}Configuration"
+                     for setting in ("Streaming", "EmergencyCalling", "ExternalSystems")}, unset
+    walked = 0
+    for service, name, operation, model in modelled():
+        values = arguments(model, operation, names)
+        other = client(service, os.environ["OTHER_KEY"], os.environ["OTHER_SECRET"])
+        shape = model["shapes"].get(operation.get("input", {}).get("shape"), {"members": {}})
+        about = any(member.get("location") == "uri" for member in shape["members"].values())
+        about = about or "ResourceARN" in shape["members"]
+        try:
+            answer = without_metadata(call(other, name, values))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            assert code == "NotFoundException", (name, values, error)
+        else:
+            assert not about, (name, values, answer)
+            # The numbers alone are what the other asked for itself, and did not get.
+            said = json.dumps(answer, default=str)
+            assert not any(names[thing] in said for thing in names if "Phone" not in thing), (name, answer)
+            assert "secret" not in said.lower() and answer.get("PhoneNumbers", []) == [], (name, answer)
+        nobody = client(service, os.environ["NOBODY_KEY"], os.environ["NOBODY_SECRET"])
+        said = refused("AccessDeniedException", lambda: call(nobody, name, values))
+        assert f"is not authorized to perform: chime:{name} on resource: " in said, said
+        walked += 1
+    assert walked > 100, walked
+    after = view(names)
+    changed = [key for key in before if before[key] != after[key]]
+    assert not changed, [(key, before[key], after[key]) for key in changed]
+
+
+def write_until_the_end():
+    """Makes users and meetings until the server is gone, and tells of each one that was acknowledged."""
+    chime, meetings = client("chime"), client("chime-sdk-meetings")
+    account = chime.list_accounts(Name="writes")["Accounts"] or [chime.create_account(Name="writes")["Account"]]
+    account = account[0]["AccountId"]
+    print("ready", flush=True)
+    try:
+        while True:
+            user = chime.create_user(AccountId=account, Username="somebody")["User"]["UserId"]
+            print("user", user, flush=True)
+            made = meetings.create_meeting_with_attendees(
+                ClientRequestToken=str(uuid.uuid4()), MediaRegion="us-east-1", ExternalMeetingId="writes",
+                Attendees=[{"ExternalUserId": name} for name in ("ada", "bob", "eve")])
+            print("meeting", made["Meeting"]["MeetingId"], flush=True)
+    except BotoCoreError:
+        # Refused, cut off, or half an answer: what was not acknowledged may be there or not.
+        return
+
+
+def all_that_was_acknowledged():
+    """Every line of standard input is there, and no meeting has fewer attendees than it was made with."""
+    chime, meetings = client("chime"), client("chime-sdk-meetings")
+    account = chime.list_accounts(Name="writes")["Accounts"][0]["AccountId"]
+    pages = chime.get_paginator("list_users").paginate(AccountId=account)
+    users = {user["UserId"] for page in pages for user in page["Users"]}
+    lines = [line.split() for line in sys.stdin]
+    told = {ident for kind, ident in lines if kind == "user"}
+    assert told and told <= users, told - users
+    for ident in (ident for kind, ident in lines if kind == "meeting"):
+        attendees = meetings.list_attendees(MeetingId=ident)["Attendees"]
+        assert sorted(a["ExternalUserId"] for a in attendees) == ["ada", "bob", "eve"], attendees
+    print(len(told), "users,", len(lines) - len(told), "meetings")
 
 
 globals()[sys.argv[1]]()

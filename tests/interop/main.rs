@@ -13,6 +13,7 @@ mod access;
 mod asked;
 mod baresip;
 mod boto3;
+mod crash;
 mod digest;
 mod ears;
 mod full;
