@@ -35,9 +35,15 @@ pub(super) async fn identify(
     body: &Bytes,
     service: &str,
 ) -> Result<Caller, Unidentified> {
-    let claim = sigv4::claim(&parts.headers)?;
+    // A signature in a header goes before one in the query, which then is no more than a parameter.
+    let query = parts.uri.query().unwrap_or_default();
+    let presigned = match parts.headers.contains_key(header::AUTHORIZATION) {
+        true => None,
+        false => sigv4::claim_of_query(query),
+    };
+    let claim = presigned.unwrap_or_else(|| sigv4::claim(&parts.headers))?;
     let token = match parts.headers.get(SESSION_TOKEN) {
-        None => None,
+        None => claim.token(),
         Some(token) => Some(token.to_str().map_err(|_| BadSignature::UnknownKey)?),
     };
     let now = now_ms();

@@ -185,3 +185,8 @@ fn every_operation_says_which_member_it_misses() {
 fn what_is_not_offered_is_said_so_by_boto3() {
     directory("not_offered");
 }
+
+#[test]
+fn a_url_may_bear_its_signature_by_boto3() {
+    directory("presigned");
+}

@@ -45,7 +45,10 @@ fn killed(times: u64) {
             told.push_str(&line.unwrap());
             told.push('\n');
         }
-        assert!(writer.wait().unwrap().success(), "the writer, round {round}");
+        assert!(
+            writer.wait().unwrap().success(),
+            "the writer, round {round}"
+        );
         server.start_again();
     }
     let mut reader = script(&python, &server, "all_that_was_acknowledged")

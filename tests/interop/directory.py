@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import sys
+import time
 import urllib.request
 import uuid
 
@@ -491,6 +492,38 @@ def bounds():
                 assert any(said["Message"] == f"{member}: is required" for member in in_body), (name, said)
                 checked += 1
     assert checked > 40, checked
+
+
+def presigned():
+    """A URL that bears its signature, as scripts hand them on."""
+    chime = client("chime")
+    account = chime.create_account(Name="presigned")["Account"]["AccountId"]
+
+    def url(seconds, **key):
+        made = client("chime", **key).generate_presigned_url(
+            "get_account", Params={"AccountId": account}, ExpiresIn=seconds)
+        assert "X-Amz-Signature=" in made, made
+        return made.removeprefix(os.environ["ENDPOINT"])
+
+    status, _, body = send("GET", url(60))
+    assert status == 200 and json.loads(body)["Account"]["Name"] == "presigned", (status, body)
+    other = chime.create_account(Name="other")["Account"]["AccountId"]
+    brief = url(1)
+    cases = {
+        "for another account": (url(60).replace(account, other), "InvalidSignatureException"),
+        "held for longer": (url(60).replace("X-Amz-Expires=60", "X-Amz-Expires=600"), "InvalidSignatureException"),
+        "held for too long": (url(60).replace("X-Amz-Expires=60", "X-Amz-Expires=9999999"),
+                              "IncompleteSignatureException"),
+        "by another secret": (url(60, secret="wrong" * 8), "InvalidSignatureException"),
+        "by no such key": (url(60, key="AKIAAAAAAAAAAAAAAAAA"), "UnrecognizedClientException"),
+    }
+    time.sleep(2.5)
+    cases["expired"] = (brief, "InvalidSignatureException")
+    for case, (path, wanted) in cases.items():
+        status, error, _ = send("GET", path)
+        assert (status, error) == (403, wanted), (case, status, error)
+    status, error, _ = send("DELETE", url(60))
+    assert (status, error) == (403, "InvalidSignatureException"), "with another method"
 
 
 def not_offered():

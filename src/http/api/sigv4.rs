@@ -1,4 +1,5 @@
-//! AWS Signature Version 4, header form: whose request is this, and is it as they signed it?
+//! AWS Signature Version 4, in a header or in the query of a pre-signed URL: whose request is this, and is it as they
+//! signed it?
 //!
 //! The signature covers method, path, query, the signed headers and a hash of the body, under a key
 //! derived from the secret for one day, region and service.
@@ -47,6 +48,10 @@ pub struct Claim {
     time: String,
     /// The same in seconds since the epoch.
     seconds: i64,
+    /// Seconds that a pre-signed URL holds; `None` for a signature in a header.
+    expires: Option<i64>,
+    /// The session token of a pre-signed URL.
+    token: Option<String>,
 }
 
 /// Why a request is not taken as signed. Every one is answered 403.
@@ -91,7 +96,13 @@ impl BadSignature {
 /// Seconds by which a client's clock may differ from ours.
 pub const MAX_SKEW: i64 = 300;
 
+/// Seconds that a pre-signed URL may hold, at most: seven days.
+pub const MAX_EXPIRES: i64 = 604_800;
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// The parameter of a pre-signed URL that is its signature.
+const SIGNATURE: &str = "X-Amz-Signature";
 
 /// Reads what a request says about its signature.
 ///
@@ -126,26 +137,84 @@ pub fn claim(headers: &HeaderMap) -> Result<Claim, BadSignature> {
                 ))
             })
     };
-    let credential: Vec<&str> = parameter("Credential")?.split('/').collect();
+    let time = headers
+        .get("x-amz-date")
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| {
+            BadSignature::Incomplete("The request requires an 'X-Amz-Date' header.".to_owned())
+        })?;
+    settle(
+        parameter("Credential")?,
+        parameter("SignedHeaders")?,
+        parameter("Signature")?,
+        time,
+    )
+}
+
+/// Reads what the query of a pre-signed URL says about its signature; `None` where it says nothing.
+///
+/// # Errors
+/// Parts missing, or a time that it must not hold for.
+pub fn claim_of_query(query: &str) -> Option<Result<Claim, BadSignature>> {
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| {
+            let text = |text: &str| String::from_utf8_lossy(&decode(text)).into_owned();
+            (text(name), text(value))
+        })
+        .collect();
+    let find = |name: &str| {
+        let found = pairs.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    find(SIGNATURE)?;
+    let parameter = |name: &str| {
+        find(name).ok_or_else(|| {
+            BadSignature::Incomplete(format!("The query requires a '{name}' parameter."))
+        })
+    };
+    let read = || {
+        if parameter("X-Amz-Algorithm")? != ALGORITHM {
+            return Err(BadSignature::Incomplete(format!(
+                "X-Amz-Algorithm must be {ALGORITHM}."
+            )));
+        }
+        let expires = parameter("X-Amz-Expires")?
+            .parse::<i64>()
+            .ok()
+            .filter(|seconds| (1..=MAX_EXPIRES).contains(seconds))
+            .ok_or_else(|| {
+                BadSignature::Incomplete(format!("X-Amz-Expires must be 1 to {MAX_EXPIRES}."))
+            })?;
+        let mut claim = settle(
+            parameter("X-Amz-Credential")?,
+            parameter("X-Amz-SignedHeaders")?,
+            parameter(SIGNATURE)?,
+            parameter("X-Amz-Date")?,
+        )?;
+        claim.expires = Some(expires);
+        claim.token = find("X-Amz-Security-Token").map(str::to_owned);
+        Ok(claim)
+    };
+    Some(read())
+}
+
+/// The parts of a claim, wherever they stood.
+fn settle(
+    credential: &str,
+    signed_headers: &str,
+    signature: &str,
+    time: &str,
+) -> Result<Claim, BadSignature> {
+    let credential: Vec<&str> = credential.split('/').collect();
     let [access_key_id, date, region, service, terminator] = credential.as_slice() else {
         return Err(BadSignature::Incomplete(
             "Credential must have the form <access key id>/<date>/<region>/<service>/aws4_request."
                 .to_owned(),
         ));
     };
-    let signed_headers: Vec<String> = parameter("SignedHeaders")?
-        .split(';')
-        .map(str::to_owned)
-        .collect();
-    let signature = parameter("Signature")?.to_owned();
-    let time = headers
-        .get("x-amz-date")
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(|| {
-            BadSignature::Incomplete("The request requires an 'X-Amz-Date' header.".to_owned())
-        })?
-        .to_owned();
-    let seconds = seconds(&time).ok_or_else(|| {
+    let seconds = seconds(time).ok_or_else(|| {
         BadSignature::Incomplete("X-Amz-Date must have the form YYYYMMDD'T'HHMMSS'Z'.".to_owned())
     })?;
     if *terminator != "aws4_request" {
@@ -164,14 +233,22 @@ pub fn claim(headers: &HeaderMap) -> Result<Claim, BadSignature> {
         date: (*date).to_owned(),
         region: (*region).to_owned(),
         service: (*service).to_owned(),
-        signed_headers,
-        signature,
-        time,
+        signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
+        signature: signature.to_owned(),
+        time: time.to_owned(),
         seconds,
+        expires: None,
+        token: None,
     })
 }
 
 impl Claim {
+    /// The session token of a pre-signed URL.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Checks that the request is as its holder of `secret` signed it, for `service`, about `now`
     /// (seconds since the epoch).
     ///
@@ -217,7 +294,14 @@ impl Claim {
             )))
         };
         match behind {
-            late if late > MAX_SKEW => text("expired"),
+            late if self.expires.is_some_and(|expires| late > expires) => {
+                Err(BadSignature::Time(format!(
+                    "Signature expired: it held for {} seconds from {}",
+                    self.expires.unwrap_or_default(),
+                    self.time
+                )))
+            }
+            late if self.expires.is_none() && late > MAX_SKEW => text("expired"),
             early if early < -MAX_SKEW => text("not yet current"),
             _ => Ok(()),
         }
@@ -254,7 +338,7 @@ impl Claim {
             "{}\n{}\n{}\n",
             received.method,
             canonical_path(received.path),
-            canonical_query(received.query)
+            canonical_query(received.query, self.expires.is_some())
         );
         for name in &self.signed_headers {
             let mut values = Vec::new();
@@ -313,10 +397,12 @@ fn canonical_path(path: &str) -> String {
     text
 }
 
-fn canonical_query(query: &str) -> String {
+/// The query as it is signed; a pre-signed one without its signature.
+fn canonical_query(query: &str, presigned: bool) -> String {
     let mut pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
+        .filter(|pair| !presigned || pair.split('=').next() != Some(SIGNATURE))
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let again = |text: &str| {
@@ -436,6 +522,8 @@ pub(crate) mod testing {
             signature: String::new(),
             time: time.clone(),
             seconds: now,
+            expires: None,
+            token: None,
         };
         let received = Received {
             method,
