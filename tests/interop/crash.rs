@@ -71,7 +71,7 @@ fn no_acknowledged_write_is_lost_or_half_done_by_kill() {
 }
 
 #[test]
-#[ignore = "the full count; two minutes"]
+#[ignore = "the full count; a minute"]
 fn no_acknowledged_write_is_lost_or_half_done_by_kill_at_full_count() {
     killed(50);
 }
