@@ -164,22 +164,9 @@ impl Store {
         account_id: &str,
         fields: &[(AccountField, String)],
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
-        let mut found = true;
-        for (field, value) in fields {
-            let sql = format!(
-                "UPDATE accounts SET {} = $1 WHERE account_id = $2",
-                field.column()
-            );
-            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(value.clone())
-                .bind(account_id.to_owned())
-                .execute(&mut *transaction)
-                .await?;
-            found &= done.rows_affected() == 1;
-        }
-        transaction.commit().await?;
-        Ok(found)
+        let columns = fields.iter().map(|(field, value)| (field.column(), value));
+        self.set_columns("accounts", columns, &[("account_id", account_id)])
+            .await
     }
 
     /// Deletes an account that has no users, with its rooms; `false` where it has some.

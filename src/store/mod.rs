@@ -204,6 +204,40 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Sets columns of the one row that has these keys, all at once; `false` where there is none.
+    async fn set_columns<'a>(
+        &self,
+        table: &'static str,
+        columns: impl Iterator<Item = (&'static str, &'a String)>,
+        row: &[(&'static str, &str)],
+    ) -> Result<bool, StoreError> {
+        let (names, mut values): (Vec<&str>, Vec<String>) =
+            columns.map(|(name, value)| (name, value.clone())).unzip();
+        if names.is_empty() {
+            return Ok(true);
+        }
+        values.extend(row.iter().map(|(_, value)| (*value).to_owned()));
+        let place = |at: usize, name: &str| format!("{name} = ${}", at + 1);
+        let set: Vec<String> = (0..)
+            .zip(&names)
+            .map(|(at, name)| place(at, name))
+            .collect();
+        let keys: Vec<String> = (names.len()..)
+            .zip(row)
+            .map(|(at, (name, _))| place(at, name))
+            .collect();
+        let sql = format!(
+            "UPDATE {table} SET {} WHERE {}",
+            set.join(", "),
+            keys.join(" AND ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for value in values {
+            query = query.bind(value);
+        }
+        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
     /// A transaction that holds the write lock from its first line.
     async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)

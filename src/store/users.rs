@@ -205,23 +205,10 @@ impl Store {
         user_id: &str,
         fields: &[(UserField, String)],
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
-        let mut found = true;
-        for (field, value) in fields {
-            let sql = format!(
-                "UPDATE users SET {} = $1 WHERE user_id = $2 AND account_id = $3",
-                field.column()
-            );
-            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(value.clone())
-                .bind(user_id.to_ascii_lowercase())
-                .bind(account_id.to_owned())
-                .execute(&mut *transaction)
-                .await?;
-            found &= done.rows_affected() == 1;
-        }
-        transaction.commit().await?;
-        Ok(found)
+        let columns = fields.iter().map(|(field, value)| (field.column(), value));
+        let user_id = user_id.to_ascii_lowercase();
+        let row = [("user_id", user_id.as_str()), ("account_id", account_id)];
+        self.set_columns("users", columns, &row).await
     }
 
     /// Takes a user out of an account: memberships go, the phone number is free again.
