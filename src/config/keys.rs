@@ -69,6 +69,7 @@ pub const KEYS: &[Key] = &[
     key("limits.http_body", "1048576"),
     key("limits.http_connections", "4096"),
     key("limits.http_header_timeout", r#""10s""#),
+    key("limits.api_requests_per_second", "1000"),
     key("limits.joins_per_minute", "30"),
     key("limits.calls", "1000"),
     key("limits.sip_connections", "4096"),

@@ -248,6 +248,8 @@ pub struct Limits {
     pub http_connections: usize,
     /// How long a client may take for its TLS handshake, and then for its request's head.
     pub http_header_timeout: Duration,
+    /// Requests of the API that each access key may send per second; at once, twice as many.
+    pub api_requests_per_second: u32,
     /// Tries to join by PIN, per source address and minute.
     pub joins_per_minute: u32,
     /// SIP calls at once.
@@ -539,6 +541,11 @@ impl Config {
                     "limits.http_header_timeout",
                     Duration::from_millis(100),
                     seconds(300),
+                )?,
+                api_requests_per_second: read.number(
+                    "limits.api_requests_per_second",
+                    1,
+                    1_000_000,
                 )?,
                 joins_per_minute: read.number("limits.joins_per_minute", 1, 1_000_000)?,
                 calls: read.number("limits.calls", 1, 1 << 20)?,

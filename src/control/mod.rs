@@ -45,6 +45,8 @@ pub struct Control {
     pub inventory: Arc<Inventory>,
     /// What page tokens are signed with.
     pub page_key: Arc<str>,
+    /// How fast each key may ask.
+    pub pace: Arc<access::Pace>,
 }
 
 /// The time, ms since the epoch.

@@ -49,8 +49,8 @@ pub enum Refusal {
     /// It is valid, but this server does not do it.
     #[error("{0}")]
     NotOffered(String),
-    /// Too many tries.
-    #[error("too many tries; wait a minute")]
+    /// Too many requests or tries for now.
+    #[error("Rate exceeded: too many tries, wait a while")]
     Throttled,
     /// Ours: the store, or a node on its way down.
     #[error("{0}")]

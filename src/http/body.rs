@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -13,14 +13,21 @@ use super::api::ApiError;
 /// # Errors
 /// 413 above `most` octets, 408 when it takes too long, 400 when it breaks off.
 pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, ApiError> {
-    let reading = Limited::new(body, most).collect();
-    match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
+    let too_large = || {
+        ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLargeException",
             format!("the body has more than {most} octets"),
-        )),
+        )
+    };
+    // What its head announces as too large is not waited for.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let reading = Limited::new(body, most).collect();
+    match tokio::time::timeout(PATIENCE, reading).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(ApiError::bad_request(format!(
             "the body broke off: {error}"
         ))),

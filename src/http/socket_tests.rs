@@ -168,6 +168,23 @@ async fn too_many_and_too_large_headers_are_refused() {
     );
 }
 
+/// Not after the patience for bodies, in which the test would end.
+#[tokio::test]
+async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
+    let server = server().await;
+    let listening = listen(&server, PATIENCE).await;
+    let head = b"POST /accounts HTTP/1.1\r\nHost: h\r\nAuthorization: x\r\nContent-Length: 999999999\r\n\r\n";
+    let mut stream = listening.connect().await;
+    stream.write_all(head).await.unwrap();
+    let mut answer = [0; 12];
+    let reading = stream.read_exact(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), reading)
+        .await
+        .expect("an answer before the body")
+        .unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_finish_its_head_is_let_go() {
     let server = server().await;

@@ -95,6 +95,9 @@ async fn perform(
     parameters: &Parameters,
 ) -> Result<Xml, StsError> {
     let caller = identify(control, parts, body, SERVICE).await?;
+    if !caller.may_ask_now(control) {
+        return Err(Refusal::Throttled.into());
+    }
     let action = parameters.get("Action").ok_or_else(|| {
         let text = "Missing Action parameter";
         StsError::new(StatusCode::BAD_REQUEST, "MissingAction", text)

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use super::api::sigv4::testing::sign;
 use super::*;
 use crate::config::Config;
+use crate::control::access::Pace;
 use crate::control::{Inventory, Place, now_ms};
 use crate::node::desk::{Handle, ToDesk};
 use crate::store::{AccessKey, Store};
@@ -50,6 +51,7 @@ pub(super) async fn server() -> Server {
         max_attendees: 250,
         inventory: Arc::new(Inventory::default()),
         page_key: "key".into(),
+        pace: Arc::new(Pace::new(PACE)),
     };
     let mut limits = Config::defaults().unwrap().limits;
     limits.joins_per_minute = 3;
@@ -386,6 +388,38 @@ async fn guessing_pins_is_soon_refused_even_for_the_right_one() {
         (status, text(&body, "/Code")),
         (StatusCode::TOO_MANY_REQUESTS, "Throttling")
     );
+}
+
+/// Signed requests in a row that [`server()`] takes from one key, and half as many again each second.
+const PACE: u32 = 200;
+
+#[tokio::test]
+async fn who_asks_too_fast_is_told_429_by_the_name_of_each_service_and_others_are_not() {
+    let mut server = server().await;
+    let account = server.key.account_id.clone();
+    let control = server.shared.control.clone();
+    control.create_api_user(&account, "other").await.unwrap();
+    let other = control.create_key(&account, "other").await.unwrap();
+    let paths = [
+        ("/accounts", "ThrottledClientException"),
+        ("/meetings/a/attendees", "ThrottlingException"),
+        ("/campanile/meetings", "ThrottledClientException"),
+    ];
+    let mut refused = 0;
+    for round in 0..3 * PACE {
+        let (path, exception) = paths[round as usize % paths.len()];
+        let request = sign(&server.key, now_ms() / 1000, "GET", path, "");
+        let (status, body, headers) = server.send(request).await;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(headers["x-amzn-errortype"], exception);
+            assert!(text(&body, "/Message").contains("Rate exceeded"));
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
+    server.key = other;
+    let (status, _) = server.call("GET", "/accounts", &json!(null)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

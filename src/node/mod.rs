@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError};
+use crate::control::access::Pace;
 use crate::control::{Control, Inventory, now_ms};
 use crate::http;
 use crate::record::{RecordError, Recorder};
@@ -238,6 +239,7 @@ impl Node {
             max_attendees: config.limits.attendees,
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
+            pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();

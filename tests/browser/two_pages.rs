@@ -64,8 +64,10 @@ fn muting_is_seen_and_silences() {
     };
     bob.press("mute");
     ada.wait_for_person("Bob", "muted", |person| person.muted);
-    let heard = ada.hear(&[BOB], 3.0);
-    assert!(heard[0].share < 0.2, "heard a muted person: {heard:?}");
+    // A slow machine may still play what came before.
+    wait_for("a muted person's silence", Duration::from_secs(20), || {
+        (ada.hear(&[BOB], 3.0)[0].share < 0.2).then_some(())
+    });
     bob.press("mute");
     ada.wait_for_person("Bob", "no longer muted", |person| !person.muted);
     wait_for("Bob to be heard again", Duration::from_secs(20), || {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::dialler::{Dialler, audio_port};
 use crate::support::held::{FRESH, Held};
 use crate::support::server::{Meeting, Server};
+use crate::support::wait_for;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
     m=audio 9 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -185,19 +186,20 @@ fn cut(count: usize) {
         ("media.timeout", "1s"),
         ("limits.joins_per_minute", "1000000"),
     ]);
-    let meeting = server.meeting_create();
+    // One alone would be full: some calls are held for the time of an ACK.
+    let meetings: Vec<Meeting> = (0..10).map(|_| server.meeting_create()).collect();
     // Whatever is opened at the first use, such as the logs, belongs to the base.
-    answered(&server, &meeting.pin).bye();
+    answered(&server, &meetings[0].pin).bye();
     std::thread::sleep(FRESH * 2);
     let base = Held::by(&server);
-    cut_all(&server, &meeting, count);
+    cut_all(&server, &meetings, count);
     let at_most = Held::by(&server);
     let after = base.quiet(&server);
     eprintln!("{count} calls cut: before {base:?}, at their end {at_most:?}, after {after:?}");
 }
 
 /// Cuts so many calls, four at a time.
-fn cut_all(server: &Server, meeting: &Meeting, count: usize) {
+fn cut_all(server: &Server, meetings: &[Meeting], count: usize) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -205,11 +207,21 @@ fn cut_all(server: &Server, meeting: &Meeting, count: usize) {
                 while let call = next.fetch_add(1, Ordering::Relaxed)
                     && call < count
                 {
+                    if call % 50 == 0 {
+                        make_room(server);
+                    }
                     let (_, step) = STEPS[call % STEPS.len()];
-                    step(server, meeting);
+                    step(server, &meetings[call / STEPS.len() % meetings.len()]);
                 }
             });
         }
+    });
+}
+
+/// Waits while so many calls are held that more would soon be refused.
+fn make_room(server: &Server) {
+    wait_for("room for calls", Duration::from_secs(60), || {
+        (Held::by(server).calls < Some(400)).then_some(())
     });
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Held {
     descriptors: usize,
     threads: usize,
     sip: Option<u64>,
-    calls: Option<u64>,
+    pub(crate) calls: Option<u64>,
 }
 
 impl Held {
@@ -52,6 +52,11 @@ impl Held {
         }
     }
 
+    /// No call and no transaction.
+    pub(crate) fn is_idle(&self) -> bool {
+        (self.sip, self.calls) == (Some(0), Some(0))
+    }
+
     /// Waits until nothing is held for calls any more, and all is as it was. Unanswered requests of ours are
     /// repeated for 32 seconds (RFC 3261 timer F), after a missing ACK was waited for as long (timer H).
     pub(crate) fn quiet(&self, server: &Server) -> Self {
@@ -64,10 +69,9 @@ impl Held {
                 eprintln!("{held:?}");
                 last = Some(held.clone());
             }
-            let idle = (held.sip, held.calls) == (Some(0), Some(0));
             let no_more = held.descriptors <= self.descriptors + SLACK
                 && held.threads <= self.threads + SLACK;
-            (idle && no_more).then_some(held)
+            (held.is_idle() && no_more).then_some(held)
         })
     }
 }

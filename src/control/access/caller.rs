@@ -1,6 +1,7 @@
 //! A caller whose signature was found good: who it is, and what it may do.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -168,6 +169,13 @@ impl Caller {
                 limits: limits.transpose()?,
             }),
         })
+    }
+
+    /// Whether the key that was signed with may ask now, and not only later. It counts.
+    #[must_use]
+    pub fn may_ask_now(&self, control: &Control) -> bool {
+        let key = self.access_key_id.as_deref();
+        key.is_none_or(|key| control.pace.take(key, Instant::now()))
     }
 
     /// The caller as policies and audit trails name it.

@@ -3,6 +3,7 @@
 mod caller;
 mod context;
 pub mod managed;
+mod pace;
 pub mod policy;
 pub mod principals;
 pub mod sessions;
@@ -12,6 +13,7 @@ mod tests;
 pub use caller::{Caller, CallerKind, SessionContext};
 pub use context::Context;
 pub use managed::Managed;
+pub use pace::Pace;
 
 use thiserror::Error;
 

@@ -38,6 +38,7 @@ impl World {
             max_attendees: 250,
             inventory: std::sync::Arc::default(),
             page_key: "key".into(),
+            pace: std::sync::Arc::new(Pace::new(1000)),
         };
         Self {
             control,

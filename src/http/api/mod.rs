@@ -109,6 +109,10 @@ async fn perform(
         }
         Err(error) => return Err(error),
     };
+    if !caller.may_ask_now(control) {
+        let service = routed.as_ref().map_or(SERVICE, |r| &r.operation.service);
+        return Err(ApiError::of(&Refusal::Throttled, service));
+    }
     let host = control.place.host(host(parts));
     let allow = |name: &str, resource: &str| {
         let action = format!("{SERVICE}:{name}");
