@@ -5,6 +5,7 @@
 //! `fuzz_targets`, a `[[bin]]` in `Cargo.toml` and seeds in `corpus/NAME`.
 #![allow(clippy::panic)] // a broken promise is reported by a panic: that is what libFuzzer looks for
 
+mod api;
 mod policy;
 mod rtp;
 mod sdp;
@@ -15,6 +16,7 @@ mod srtp;
 mod stun;
 mod transactions;
 
+pub use api::{api_body, sigv4};
 pub use policy::policy;
 pub use rtp::{red, rtcp, rtp, telephone_event};
 pub use sdp::sdp;
@@ -30,6 +32,7 @@ pub type Target = fn(&[u8]);
 
 /// Name and function of every target.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("api_body", api_body),
     ("jitter_buffer", jitter_buffer),
     ("policy", policy),
     ("red", red),
@@ -37,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rtp", rtp),
     ("sdp", sdp),
     ("signal_frame", signal_frame),
+    ("sigv4", sigv4),
     ("sip_digest", sip_digest),
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),

@@ -23,7 +23,7 @@ use super::connector_metrics::{ConnectorMetrics, CountedLoss};
 use super::metric_log::{MetricLine, VideoLine, Whose};
 use super::sink::LogFolder;
 use super::spool::{Ready, Spool};
-use super::{RecordError, Settings, ToKeeper, Way, mask};
+use super::{RecordError, Settings, ToKeeper, WAITING, Way, mask};
 
 /// Everything that the record's thread owns.
 pub(super) struct Keeper {
@@ -125,7 +125,9 @@ impl Keeper {
     /// Works until every [`super::Recorder`] is gone.
     pub(super) fn run(&mut self, inbox: &Receiver<ToKeeper>) {
         loop {
-            match inbox.recv_timeout(TURN) {
+            let received = inbox.recv_timeout(TURN);
+            let one = received.is_ok();
+            match received {
                 Ok(ToKeeper::Note(note, way, at)) => self.note(note, way, millis(at)),
                 Ok(ToKeeper::Sample(sample, at)) => self.sample(&sample, millis(at)),
                 Ok(ToKeeper::Finish(done)) => {
@@ -138,6 +140,9 @@ impl Keeper {
                     self.deliver();
                     return;
                 }
+            }
+            if one {
+                metrics::gauge!(WAITING).decrement(1);
             }
             self.on_time();
         }

@@ -60,6 +60,9 @@ pub struct Recorder {
     keeper: Sender<ToKeeper>,
 }
 
+/// What was told to the record and is not written yet. It only grows while the disk is slower than the calls.
+const WAITING: &str = "campanile_record_waiting";
+
 /// How a SIP message travelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Way {
@@ -133,6 +136,7 @@ impl Recorder {
     }
 
     fn send(&self, message: ToKeeper) {
+        metrics::gauge!(WAITING).increment(1);
         if self.keeper.send(message).is_err() {
             tracing::error!("the record's thread is gone; something is not recorded");
         }

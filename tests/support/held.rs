@@ -20,6 +20,7 @@ pub(crate) struct Held {
     descriptors: usize,
     threads: usize,
     sip: Option<u64>,
+    records: Option<u64>,
     pub(crate) calls: Option<u64>,
 }
 
@@ -46,15 +47,16 @@ impl Held {
         });
         Self {
             sip: gauge("campanile_sip_held "),
+            records: gauge("campanile_record_waiting "),
             calls: gauge("campanile_phones "),
             descriptors: descriptors.count(),
             threads: threads.count(),
         }
     }
 
-    /// No call and no transaction.
+    /// No call, no transaction, and all written down.
     pub(crate) fn is_idle(&self) -> bool {
-        (self.sip, self.calls) == (Some(0), Some(0))
+        (self.sip, self.calls) == (Some(0), Some(0)) && self.records.unwrap_or_default() == 0
     }
 
     /// Waits until nothing is held for calls any more, and all is as it was. Unanswered requests of ours are

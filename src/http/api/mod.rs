@@ -12,6 +12,7 @@ mod openapi;
 mod page;
 mod rooms;
 pub mod sigv4;
+mod understand;
 mod users;
 
 use std::time::Instant;
@@ -28,6 +29,7 @@ use input::Input;
 use model::{MODEL, Routed};
 use page::Pager;
 use sigv4::BadSignature;
+pub use understand::{Understood, understand};
 
 use super::caller::{context, identify};
 use crate::control::{Caller, Control, Refusal};

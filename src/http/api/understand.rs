@@ -1,0 +1,55 @@
+//! Reading a request without performing it.
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+use super::model::MODEL;
+use super::read_json;
+use crate::control::Refusal;
+
+/// A request as it was understood.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Understood {
+    /// The operation's name.
+    pub operation: String,
+    /// Its members, each within the bounds of the API's model.
+    pub members: Value,
+    /// The same with everything masked that the model calls sensitive, as logs show it.
+    pub masked: Value,
+}
+
+/// What a request asks for; `None` where method and path mean nothing. Nobody is asked who sends it, and nothing
+/// is done.
+///
+/// # Errors
+/// The body is no JSON, or the first member that breaks a rule.
+pub fn understand(
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Option<Result<Understood, Refusal>> {
+    let routed = MODEL.route(method, path, query)?;
+    let body = match read_json(&Bytes::copy_from_slice(body)) {
+        Ok(body) => body,
+        Err(error) => {
+            return Some(Err(Refusal::Invalid {
+                field: String::new(),
+                rule: error.message,
+            }));
+        }
+    };
+    let members = match routed.read(query, &HeaderMap::new(), &body) {
+        Ok(members) => members,
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    let mut masked = members.clone();
+    let shape = routed.operation.input.as_deref().unwrap_or_default();
+    MODEL.mask(shape, &mut masked);
+    Some(Ok(Understood {
+        operation: routed.operation.name.clone(),
+        members,
+        masked,
+    }))
+}
