@@ -162,6 +162,11 @@ fn attendees_change_and_things_bear_tags_by_boto3() {
 }
 
 #[test]
+fn every_operation_is_run_by_the_command_line() {
+    directory("command_line");
+}
+
+#[test]
 fn a_thousand_users_are_listed_in_pages_by_boto3() {
     directory("pages");
 }

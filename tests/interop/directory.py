@@ -1,4 +1,5 @@
-"""Accounts, users, rooms, numbers, connectors through the real boto3, unmodified. Run by boto3.rs: directory.py CASE.
+"""Accounts, users, rooms, numbers, connectors through the real boto3, unmodified, and through the aws command line.
+Run by boto3.rs: directory.py CASE.
 
 The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION.
 """
@@ -28,7 +29,13 @@ urllib3.disable_warnings()
 SERVICES = ["chime", "chime-sdk-voice", "chime-sdk-meetings"]
 
 
+# What `client` makes instead, where that is wanted.
+INSTEAD_OF_BOTO3 = None
+
+
 def client(service, key=None, secret=None, prefix=""):
+    if INSTEAD_OF_BOTO3:
+        return INSTEAD_OF_BOTO3(service, key or os.environ["ACCESS_KEY"], secret or os.environ["SECRET_KEY"], prefix)
     return boto3.client(
         service,
         endpoint_url=os.environ["ENDPOINT"] + prefix,
@@ -281,10 +288,10 @@ def connectors():
     voice.delete_voice_connector_termination_credentials(VoiceConnectorId=ident, Usernames=["a"])
     assert voice.list_voice_connector_termination_credentials(VoiceConnectorId=ident)["Usernames"] == ["b"]
     # Numbers on it, and on a group.
-    voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=["+12065550100", "+12065550101"])
-    both = ["+12065550100", "+12065550101"]
+    both = ["+12065550110", "+12065550111"]
+    voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=both)
     done = voice.associate_phone_numbers_with_voice_connector(
-        VoiceConnectorId=ident, E164PhoneNumbers=both + ["+12065550109"])
+        VoiceConnectorId=ident, E164PhoneNumbers=both + ["+12065550119"])
     assert [e["ErrorCode"] for e in done["PhoneNumberErrors"]] == ["NotFound"], done
     refused("ConflictException", voice.delete_voice_connector, VoiceConnectorId=ident)
     items = [{"VoiceConnectorId": ident, "Priority": 1}]
@@ -371,6 +378,46 @@ def pages():
     changed = ("B" if token[0] != "B" else "C") + token[1:]
     refused("BadRequestException", chime.list_users, AccountId=account, NextToken=changed)
     refused("BadRequestException", chime.list_users, AccountId=account, NextToken="made up")
+
+
+def command_line():
+    """All of the above, and what they leave out, by the aws command line."""
+    import cli
+    global INSTEAD_OF_BOTO3
+    INSTEAD_OF_BOTO3 = cli.CommandLine
+    for case in (accounts, users, rooms, numbers, connectors, attendees_and_tags, the_rest):
+        case()
+    services = {service: cli.CommandLine(service, "", "").model for service in SERVICES}
+    offered = {name for name, _, _ in operations()}
+    wanted = {(service, name) for service, model in services.items() for name in model.operation_names
+              if name in offered}
+    once = {name for _, name in cli.CALLED}
+    missing = sorted(name for _, name in wanted if name not in once)
+    assert not missing and len(once) > 100, (len(once), missing)
+
+
+def the_rest():
+    """Operations that the other cases of the directory have no use for."""
+    chime, voice, meetings = (client(service) for service in SERVICES)
+    # A bucket of the configuration's; there is one by that name from the start.
+    bucket = {"CdrBucket": "campanile-records"}
+    chime.update_global_settings(BusinessCalling=bucket, VoiceConnector={})
+    assert chime.get_global_settings()["BusinessCalling"] == bucket
+    voice.update_global_settings(VoiceConnector=bucket)
+    assert voice.get_global_settings()["VoiceConnector"] == bucket
+    trunk = voice.create_voice_connector(Name="quiet", RequireEncryption=True)["VoiceConnector"]["VoiceConnectorId"]
+    # Nothing was heard of the trunk's other end yet.
+    refused("NotFoundException", voice.get_voice_connector_termination_health, VoiceConnectorId=trunk)
+    wish = {"ClientRequestToken": "rest", "MediaRegion": os.environ["REGION"], "ExternalMeetingId": "-Größe +1"}
+    made = meetings.create_meeting_with_attendees(**wish, Attendees=[{"ExternalUserId": "ada"}])
+    meeting = made["Meeting"]
+    assert meeting["ExternalMeetingId"] == wish["ExternalMeetingId"], meeting
+    assert meetings.get_meeting(MeetingId=meeting["MeetingId"])["Meeting"] == meeting
+    bob = meetings.create_attendee(MeetingId=meeting["MeetingId"], ExternalUserId="http://bob.example")["Attendee"]
+    listed = meetings.list_attendees(MeetingId=meeting["MeetingId"])["Attendees"]
+    assert bob in listed and made["Attendees"][0] in listed, listed
+    meetings.delete_meeting(MeetingId=meeting["MeetingId"])
+    refused("NotFoundException", meetings.get_meeting, MeetingId=meeting["MeetingId"])
 
 
 def prefixes():
