@@ -4,152 +4,33 @@
 //! that answers finally has the call, and every other one that does is acknowledged and hung up on. Where the target
 //! is served at several places, the next one is tried when one does not take the call (`elsewhere`).
 
+mod answered;
 mod challenged;
+mod dial;
 mod early;
 mod elsewhere;
+mod over;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::RngExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wire::plan::{LegId, LegKind, LegPlan, LocalMedia, MediaCommand, MediaEvent};
+use wire::plan::{LegKind, LegPlan, LocalMedia, MediaCommand, MediaEvent};
 use wire::sip::{Message, Method, Name, NameAddr, Scheme, SipError, Uri};
+
+pub use dial::{CallerInput, CallerOutput, Dial};
 
 use super::line::{Around, By, Line, Turn};
 use super::replies::{Manners, SDP};
-use crate::authenticate::{Account, Answerer};
-use crate::dialog::session_timer::{Policy, SessionTimer};
-use crate::dialog::{Dialog, DialogId};
+use crate::authenticate::Answerer;
+use crate::dialog::DialogId;
+use crate::dialog::session_timer::SessionTimer;
 use crate::ending::{Cause, Ending};
-use crate::negotiate::phone::{Agreement, Rules, SrtpPolicy};
+use crate::negotiate::phone::Agreement;
 use crate::note::{CallDirection, CallStart, Note, Party, TransactionId};
-use crate::transaction::{
-    self, ClientId, Destination, Flow, FlowId, GIVE_UP, ServerId, Transactions,
-};
-
-/// Whom to call, and how.
-#[derive(Clone, Debug)]
-pub struct Dial {
-    /// The Request-URI and `To`.
-    pub target: Uri,
-    /// `From`.
-    pub from: Uri,
-    /// The way to the other side, already open.
-    pub flow: Flow,
-    /// Whether there may be others (RFC 3263 §4.3), to be asked for by [`CallerOutput::NextWay`].
-    pub elsewhere: bool,
-    /// The address in our Contact and Via; `None`: the flow's own.
-    pub contact: Option<IpAddr>,
-    /// The value of `User-Agent`.
-    pub user_agent: String,
-    /// Codecs to offer.
-    pub rules: Rules,
-    /// Whether to offer SRTP.
-    pub srtp: SrtpPolicy,
-    /// Who we are to those who ask for credentials; `None`: their 401 or 407 ends the call.
-    pub account: Option<Account>,
-    /// How long the session lives without a refresh (RFC 4028).
-    pub session: Policy,
-    /// The number of our leg.
-    pub leg: LegId,
-    /// How long to wait for an answer.
-    pub patience: Duration,
-}
-
-/// What happens to an outgoing call.
-#[derive(Debug)]
-pub enum CallerInput {
-    /// SIP came in.
-    Sip {
-        /// The way.
-        flow: Flow,
-        /// The message, or what was wrong with it.
-        message: Result<Message, SipError>,
-        /// The bytes as they came; may be empty.
-        bytes: Vec<u8>,
-    },
-    /// A connection is closed.
-    FlowClosed {
-        /// Which.
-        flow: FlowId,
-    },
-    /// How [`CallerOutput::Connect`] went.
-    Connected {
-        /// The request's name.
-        id: ClientId,
-        /// The way that was opened, if any.
-        flow: Option<Flow>,
-    },
-    /// The answer to [`CallerOutput::NextWay`]: another way, already open, or none.
-    Way(Option<Flow>),
-    /// Something about our leg.
-    Media(MediaEvent),
-    /// Negotiate the answered call again, as it stands (re-INVITE).
-    Renegotiate,
-    /// End the call: CANCEL before the answer, BYE after.
-    HangUp {
-        /// Why.
-        ending: Ending,
-    },
-}
-
-/// What an outgoing call wants done or known.
-#[derive(Debug)]
-pub enum CallerOutput {
-    /// Put these bytes on the wire.
-    Sip {
-        /// The way.
-        flow: FlowId,
-        /// The address, for UDP.
-        to: SocketAddr,
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// Open a connection for a request, and say by [`CallerInput::Connected`] how that went.
-    Connect {
-        /// The request's name.
-        id: ClientId,
-        /// Where to.
-        to: Destination,
-    },
-    /// Keep a connection that we opened alive.
-    KeepAlive {
-        /// Which.
-        flow: FlowId,
-        /// The longest time between two pings.
-        every: Duration,
-    },
-    /// The call was not taken where it was tried: say by [`CallerInput::Way`] where else.
-    NextWay,
-    /// For the shard.
-    Media(MediaCommand),
-    /// A provisional response.
-    Progress {
-        /// 100 to 199.
-        status: u16,
-        /// Its reason phrase.
-        reason: String,
-    },
-    /// A device that has not answered yet is heard: media is configured by what it said so far.
-    EarlyMedia {
-        /// The agreement, as yet.
-        plan: Box<LegPlan>,
-    },
-    /// The other side pressed a key, told by INFO.
-    Digit(char),
-    /// Answered, with what was agreed. Media is being configured.
-    Answered {
-        /// The agreement.
-        plan: Box<LegPlan>,
-    },
-    /// The call is over, its leg on its way to be closed. Once.
-    Ended(Ending),
-    /// For the record.
-    Note(Note),
-}
+use crate::transaction::{self, ClientId, Flow, ServerId, Transactions};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
@@ -558,268 +439,11 @@ impl Caller {
         self.line.iter_mut().chain(early)
     }
 
-    fn response(&mut self, now: Instant, id: ClientId, response: &Message) {
-        let status = response.status().unwrap_or(0);
-        if status >= 200 {
-            self.asked.remove(&id);
-        }
-        let of_invite = self.invite.as_ref().is_some_and(|(own, _)| *own == id);
-        if !of_invite {
-            if let Some(line) = self.line.as_mut().filter(|line| line.has_sent(id)) {
-                let mut around = Around {
-                    now,
-                    transactions: &mut self.transactions,
-                    manners: &mut self.manners,
-                };
-                let turn = line.responded(&mut around, id, response);
-                if self.state == State::Talking {
-                    self.turn(now, turn);
-                }
-            } else if status >= 200 {
-                self.byes.remove(&id);
-            }
-            return;
-        }
-        match status {
-            100..200 => self.provisional(now, status, response),
-            200..300 => self.success(now, response),
-            422 if matches!(self.state, State::Calling { .. })
-                && self.timer.too_small(response) =>
-            {
-                self.invite_again(now);
-            }
-            // Whoever says so does not take the call now; another may (RFC 3263 §4.3).
-            503 if matches!(self.state, State::Calling { .. }) => {
-                let reason = response.reason().unwrap_or_default().into_owned();
-                let text = format!("{status} {reason}");
-                self.try_elsewhere(Ending::with_text(Cause::Rejected(status), text));
-            }
-            401 | 407 if matches!(self.state, State::Calling { .. }) => {
-                self.challenged(now, status, response);
-            }
-            _ => {
-                let reason = response.reason().unwrap_or_default().into_owned();
-                let ending = match (self.state, &self.ending) {
-                    (State::Cancelling { .. }, Some(ending)) => ending.clone(),
-                    _ => Ending::with_text(Cause::Rejected(status), format!("{status} {reason}")),
-                };
-                self.over(ending);
-            }
-        }
-    }
-
-    fn provisional(&mut self, now: Instant, status: u16, response: &Message) {
-        self.branch_out(now, response);
-        match self.state {
-            State::Calling { .. } => {
-                self.state = State::Calling { provisional: true };
-                self.outputs.push_back(CallerOutput::Progress {
-                    status,
-                    reason: response.reason().unwrap_or_default().into_owned(),
-                });
-            }
-            State::Cancelling { provisional: false } => {
-                self.state = State::Cancelling { provisional: true };
-                self.send_cancel(now);
-            }
-            _ => {}
-        }
-    }
-
-    fn success(&mut self, now: Instant, response: &Message) {
-        let Some((_, invite)) = &self.invite else {
-            return;
-        };
-        let number = invite.headers.cseq().map_or(0, |cseq| cseq.number);
-        let dialog = match Dialog::uac(invite, response) {
-            Ok(dialog) => dialog,
-            Err(error) => {
-                // Without a Contact there is nobody to acknowledge; they will give up.
-                self.over(Ending::with_text(Cause::BadDescription, error.to_string()));
-                return;
-            }
-        };
-        if let Some(line) = &self.line {
-            let tag = &dialog.id().remote_tag;
-            if line.dialog.id() == dialog.id() {
-                // A copy: its ACK was lost (RFC 3261 §13.2.2.4).
-                if let Some(ack) = &self.ack {
-                    self.transactions.send(line.flow, ack, Some(self.call));
-                }
-            } else if let Some(ack) = self.late.get(tag) {
-                self.transactions.send(self.dial.flow, ack, Some(self.call));
-            } else {
-                self.drop_fork(now, dialog, number);
-            }
-            return;
-        }
-        let Some(mut line) = self.line_of(dialog, response) else {
-            return;
-        };
-        let ack = self.acknowledge(&line.dialog, number);
-        self.ack = Some(ack);
-        line.timer.take_response(now, response);
-        let agreed = line.take_final_answer(response);
-        self.line = Some(line);
-        let cancelled = matches!(self.state, State::Cancelling { .. } | State::Over);
-        if !cancelled {
-            self.deadline = None;
-        }
-        self.state = State::Talking;
-        match agreed {
-            _ if cancelled => {
-                // It was answered while our CANCEL was on its way.
-                let ending = self.ending.clone();
-                self.hang_up(now, ending.unwrap_or_else(|| Ending::new(Cause::WeHungUp)));
-            }
-            Ok(plan) => {
-                let plan = Box::new(plan);
-                self.outputs
-                    .push_back(CallerOutput::Note(Note::CallAnswered { call: self.call }));
-                self.configure(plan.clone());
-                self.outputs.push_back(CallerOutput::Answered { plan });
-            }
-            Err(refusal) => self.hang_up(now, refusal.ending()),
-        }
-    }
-
-    /// A second device answered the same INVITE: one is enough.
-    fn drop_fork(&mut self, now: Instant, mut dialog: Dialog, number: u32) {
-        let ack = self.acknowledge(&dialog, number);
-        self.late.insert(dialog.id().remote_tag.clone(), ack);
-        let mut bye = dialog.request(Method::Bye);
-        bye.headers
-            .push_front(Name::Via, self.manners.via(self.dial.flow));
-        self.manners.authorize(&mut bye);
-        let id = self
-            .transactions
-            .request(now, self.dial.flow, bye, Some(self.call));
-        self.byes.insert(id);
-    }
-
-    fn acknowledge(&mut self, dialog: &Dialog, number: u32) -> Message {
-        let mut ack = dialog.ack(number);
-        ack.headers
-            .push_front(Name::Via, self.manners.via(self.dial.flow));
-        if let Some((_, invite)) = &self.invite {
-            ack.copy_credentials(invite);
-        }
-        self.transactions
-            .send(self.dial.flow, &ack, Some(self.call));
-        ack
-    }
-
     fn configure(&mut self, plan: Box<LegPlan>) {
         self.outputs
             .push_back(CallerOutput::Media(MediaCommand::Configure {
                 leg: self.dial.leg,
                 plan,
             }));
-    }
-
-    fn failed(&mut self, now: Instant, id: ClientId, why: transaction::Failure) {
-        if let Some(line) = self.line.as_mut().filter(|line| line.has_sent(id)) {
-            let mut around = Around {
-                now,
-                transactions: &mut self.transactions,
-                manners: &mut self.manners,
-            };
-            let turn = line.unanswered(&mut around, id, why);
-            if self.state == State::Talking {
-                self.turn(now, turn);
-            }
-        } else if self.byes.remove(&id) {
-            self.outputs.push_back(CallerOutput::Note(Note::GaveUp {
-                call: Some(self.call),
-                what: match why {
-                    transaction::Failure::TimedOut => "BYE: no response",
-                    transaction::Failure::FlowClosed => "BYE: the connection closed",
-                },
-            }));
-        } else if self.invite.as_ref().is_some_and(|(own, _)| *own == id) {
-            let ending = Ending::new(match why {
-                transaction::Failure::TimedOut => Cause::NoResponse,
-                transaction::Failure::FlowClosed => Cause::TransportLost,
-            });
-            if matches!(self.state, State::Calling { .. }) {
-                self.try_elsewhere(ending);
-            } else {
-                self.over(ending);
-            }
-        }
-    }
-
-    fn hang_up(&mut self, now: Instant, ending: Ending) {
-        match self.state {
-            State::Reserving | State::Locating => self.over(ending),
-            State::Calling { provisional } => {
-                self.ending = Some(ending);
-                self.state = State::Cancelling { provisional };
-                self.deadline = Some(now + GIVE_UP);
-                if provisional {
-                    self.send_cancel(now);
-                }
-            }
-            State::Talking => {
-                let ending = ending.after_answer();
-                let mut around = Around {
-                    now,
-                    transactions: &mut self.transactions,
-                    manners: &mut self.manners,
-                };
-                if let Some(line) = self.line.as_mut() {
-                    self.byes.insert(line.bye(&mut around, &ending));
-                }
-                self.over(ending);
-            }
-            State::Cancelling { .. } | State::Over => {}
-        }
-    }
-
-    fn send_cancel(&mut self, now: Instant) {
-        if let Some((invite, _)) = &self.invite {
-            let reason = self.ending.as_ref().and_then(Ending::reason_header);
-            self.transactions.cancel(now, *invite, reason.as_deref());
-        }
-    }
-
-    /// Tells the ending, once, and closes the leg.
-    fn over(&mut self, ending: Ending) {
-        self.state = State::Over;
-        self.deadline = None;
-        self.early.clear();
-        if let Some(line) = &mut self.line {
-            line.wind_down();
-        }
-        if self.told {
-            return;
-        }
-        self.told = true;
-        self.outputs.push_back(CallerOutput::Ended(ending.clone()));
-        self.ending = Some(ending);
-        if self.reserved {
-            self.outputs
-                .push_back(CallerOutput::Media(MediaCommand::Close {
-                    leg: self.dial.leg,
-                }));
-        } else {
-            self.tell_call_ended();
-        }
-    }
-
-    fn leg_gone(&mut self) {
-        if std::mem::replace(&mut self.reserved, false) && self.told {
-            self.tell_call_ended();
-        }
-    }
-
-    fn tell_call_ended(&mut self) {
-        if let Some(ending) = self.ending.clone().filter(|_| self.invite.is_some()) {
-            self.outputs.push_back(CallerOutput::Note(Note::CallEnded {
-                call: self.call,
-                leg: self.dial.leg,
-                ending,
-            }));
-        }
     }
 }
