@@ -2,145 +2,39 @@
 //!
 //! One SIP connection, one media shard with one leg, and [`call::phone::Caller`] between them.
 
+mod options;
+mod prepare;
 mod report;
 mod target;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use call::authenticate::Account;
 use call::ending::{Cause, Ending};
-use call::exchange::{Flow, FlowId, Transport};
-use call::negotiate::phone::{Keying, Rules, SrtpPolicy};
-use call::phone::{Caller, CallerInput, CallerOutput, Dial};
-use media::engine::{self, Event};
+use call::exchange::FlowId;
+use call::phone::{Caller, CallerInput, CallerOutput};
+use media::engine::Event;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
-use wire::plan::{
-    AudioCodec, LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection, SrtpProfile,
-};
-use wire::sip::{Host, Scheme, Uri};
+use wire::plan::{LegId, LegPlan, MediaCommand, MediaEvent, Prompt, Protection};
 
 use super::desk::{self, ToDesk};
 use super::door::Door;
 use super::listen::Listeners;
 use super::names::Names;
-use super::reach::{Reach, ReachError, Route};
-use super::shard::{PhonePlace, Places, Shard, ShardCommand, ShardError};
-use super::sound::{self, SoundError};
-use super::{SystemFault, dtls_identity, seed};
+use super::reach::{Reach, Route};
+use super::seed;
+use super::shard::{Shard, ShardCommand};
+use super::sound;
 
+pub use options::{CallError, Options, Trust};
+use prepare::{connect, dial, parse, start_shard};
 pub use report::{Direction, Report};
 pub(super) use target::client_config;
-
-/// What to do.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Whom to call.
-    pub uri: String,
-    /// How to reach them where the URI does not say; `None`: as DNS says (RFC 3263).
-    pub transport: Option<Transport>,
-    /// The name server to ask; `None`: whom the machine asks.
-    pub name_server: Option<SocketAddr>,
-    /// Who we are to those who ask for credentials.
-    pub account: Option<Account>,
-    /// Whether media is protected.
-    pub srtp: SrtpPolicy,
-    /// Where keys come from.
-    pub keying: Keying,
-    /// The one crypto suite to offer; `None` offers several.
-    pub suite: Option<SrtpProfile>,
-    /// What to offer; `None` offers everything.
-    pub codec: Option<AudioCodec>,
-    /// What to say, over and over; `None` is a tone of 440 Hz.
-    pub play: Option<PathBuf>,
-    /// Where to keep what was heard.
-    pub record: Option<PathBuf>,
-    /// Keys to press once the call is answered.
-    pub dtmf: Option<String>,
-    /// How long to talk.
-    pub duration: Duration,
-    /// Whose certificates to believe.
-    pub trust: Trust,
-    /// Tell what happens while it happens, on standard error.
-    pub progress: bool,
-}
-
-/// Whose certificates to believe.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Trust {
-    /// The system's.
-    System,
-    /// Those of a PEM file.
-    File(PathBuf),
-    /// Any (`--insecure`).
-    Nobody,
-}
-
-/// Why a call could not even be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// Not a SIP URI.
-    #[error("{uri} is no SIP URI: {why}")]
-    BadUri {
-        /// What was given.
-        uri: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A host that no certificate can be for.
-    #[error("{0} is no host name")]
-    BadHost(String),
-    /// The host is unknown or does not answer.
-    #[error("cannot reach {what}: {source}")]
-    Unreachable {
-        /// Host or address.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The TLS handshake.
-    #[error(
-        "TLS with {peer}: {source} (--ca FILE names the certificate to trust, --insecure trusts any)"
-    )]
-    Tls {
-        /// Whom we called.
-        peer: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// `--ca`.
-    #[error("cannot use the certificates in {path}: {why}", path = path.display())]
-    BadRoots {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// This system keeps no trusted certificates where they usually are.
-    #[error(
-        "no trusted certificates found on this system; name them with --ca FILE, or trust any with --insecure"
-    )]
-    NoRoots,
-    /// `--dtmf`.
-    #[error("{0:?} is no telephone key; use 0-9, *, #, A-D")]
-    BadKey(char),
-    /// `--play` or `--record`.
-    #[error(transparent)]
-    Sound(#[from] SoundError),
-    /// The media thread.
-    #[error(transparent)]
-    Shard(#[from] ShardError),
-    /// Random bytes or certificates.
-    #[error(transparent)]
-    System(#[from] SystemFault),
-}
 
 /// Calls, talks, hangs up, and tells how it went. Interrupted by Ctrl-C it hangs up at once.
 ///
@@ -521,110 +415,6 @@ impl Call<'_> {
             let _ = writeln!(io::stderr(), "{at:7.3} {what}");
         }
     }
-}
-
-fn parse(text: &str) -> Result<Uri, CallError> {
-    let full = if text.contains(':') && text.starts_with("sip") {
-        text.to_owned()
-    } else {
-        format!("sip:{text}")
-    };
-    let bad = |why: String| CallError::BadUri {
-        uri: text.to_owned(),
-        why,
-    };
-    let uri = Uri::parse(&full).map_err(|e| bad(e.to_string()))?;
-    match uri.scheme {
-        Scheme::Sip | Scheme::Sips => Ok(uri),
-        _ => Err(bad("the scheme must be sip or sips".to_owned())),
-    }
-}
-
-fn dial(target: Uri, options: &Options, flow: Flow) -> Dial {
-    let mut rules = Rules::default();
-    if let Some(codec) = options.codec {
-        rules.codecs = vec![codec];
-    }
-    rules.keying = options.keying;
-    if let Some(suite) = options.suite {
-        rules.suites = vec![suite];
-    }
-    let mut from = target.clone();
-    from.user = Some("campanile-call".to_owned());
-    from.host = Host::Ip(flow.local.ip().to_canonical());
-    from.port = None;
-    from.params = Default::default();
-    from.headers = None;
-    Dial {
-        target,
-        from,
-        flow,
-        elsewhere: true,
-        contact: None,
-        user_agent: concat!("campanile-call/", env!("CARGO_PKG_VERSION")).to_owned(),
-        rules,
-        srtp: options.srtp,
-        account: options.account.clone(),
-        session: Default::default(),
-        leg: LEG,
-        patience: Duration::from_secs(60),
-    }
-}
-
-/// Opens the first way to the other side that can be opened. `unbelieved` says why TLS cannot be used.
-async fn connect(
-    options: &Options,
-    reach: &Reach,
-    route: &mut Route,
-    mut unbelieved: Option<CallError>,
-) -> Result<Flow, CallError> {
-    let mut last = None;
-    while let Some(hop) = route.next().await {
-        let error = match reach.hop(&hop).await {
-            Ok(flow) => return Ok(flow),
-            Err(error) => error,
-        };
-        last = match error {
-            ReachError::Unreachable(source) => Some(CallError::Unreachable {
-                what: hop.address.to_string(),
-                source,
-            }),
-            ReachError::Tls(source) => Some(CallError::Tls {
-                peer: hop.address,
-                source,
-            }),
-            ReachError::BadHost(host) => Some(CallError::BadHost(host.to_string())),
-            ReachError::NoTls => unbelieved.take().or(last),
-        };
-    }
-    Err(last.unwrap_or_else(|| CallError::Unreachable {
-        what: options.uri.clone(),
-        source: io::Error::other("the name has no address"),
-    }))
-}
-
-fn start_shard(local: IpAddr, events: mpsc::UnboundedSender<Event>) -> Result<Shard, CallError> {
-    let local = local.to_canonical();
-    let places = Places {
-        shared: Vec::new(),
-        advertised: Vec::new(),
-        phones: vec![PhonePlace {
-            bind: local,
-            advertise: local,
-        }],
-        ports: (10_000, 60_000),
-        port_rest: Duration::ZERO,
-    };
-    let config = engine::Config {
-        epoch: (Instant::now(), SystemTime::now()),
-        seed: seed()?,
-        media_timeout: Duration::from_secs(30),
-        held_timeout: Duration::from_secs(1800),
-        loudest: 6,
-        outbox_datagrams: 64,
-        identity: dtls_identity()?,
-    };
-    Ok(Shard::start("media", places, config, events)?)
 }
 
 fn protection(plan: &LegPlan) -> Option<&'static str> {
