@@ -8,7 +8,7 @@
 //! - [`node`]: the only place with sockets, threads and clocks.
 //! - [`control`]: meetings, attendees, keys: one noun per file.
 //! - [`record`]: metric log, SIP log, call events and records, and the trace that is told from them.
-//! - [`store`]: SQLite through one dialect.
+//! - [`store`]: SQLite or PostgreSQL through one dialect.
 //! - [`http`]: API operations, browser signaling, the page.
 //! - [`config`]: typed configuration.
 //! - [`admin_command`]: the command that administers a running server; [`call_command`], the scripted phone;
@@ -24,3 +24,16 @@ pub mod node;
 pub mod record;
 pub mod store;
 pub mod trace_command;
+
+/// What tests with real processes stand on, for those unit tests that need some of it.
+#[cfg(test)]
+#[allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "the unit tests use a part of it; a missing peer is told loudly"
+)]
+#[path = "../tests/support"]
+mod support {
+    pub(crate) mod peers;
+    pub(crate) mod postgres;
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use super::read::Reader;
 use super::{ClientCertificates, Config, Listen, TlsFiles};
+use crate::store::{Database, PostgresUrl};
 
 /// Both files or neither.
 pub(super) fn tls_files(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
@@ -30,6 +31,19 @@ pub(super) fn tls_files(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigErr
             "set tls.certificate too",
         )),
     }
+}
+
+/// SQLite where nothing else is said. No error shows the URL, as a password may stand in it.
+pub(super) fn database(read: &Reader<'_>) -> Result<Database, ConfigError> {
+    let key = "store.database";
+    Ok(match read.optional_text(key)? {
+        None => Database::DataFolder,
+        Some(text) => Database::Postgres(PostgresUrl::new(&text).map_err(|bad| {
+            let remedy = "write \"postgres://user@host/database\", for a network that others cannot listen to, or \
+                          \"postgres://user@localhost/database?host=/run/postgresql\" for a Unix socket";
+            read.refuse(key, bad.to_string(), remedy)
+        })?),
+    })
 }
 
 /// Asking for certificates needs to know whose are believed.

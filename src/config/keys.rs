@@ -62,6 +62,8 @@ pub const KEYS: &[Key] = &[
     optional("tls.key"),
     optional("tls.folder"),
     optional("secrets.key_file"),
+    optional("store.database"),
+    optional("store.password_file"),
     key("drain.deadline", r#""30s""#),
     key("numbers.inventory", "[]"),
     key("limits.attendees", "250"),

@@ -24,7 +24,7 @@ pub use error::{ConfigError, EXIT_CODE, Origin};
 pub use keys::{KEYS, Key};
 
 use crate::control::inventory::Range;
-use crate::store::{KeySource, Secret};
+use crate::store::{Database, KeySource, Secret};
 use read::Reader;
 use source::{Setting, Settings};
 
@@ -47,6 +47,8 @@ pub struct Config {
     pub tls: Tls,
     /// The key of the secrets at rest.
     pub secrets: Secrets,
+    /// The database.
+    pub store: Store,
     /// Leaving in good order.
     pub drain: Drain,
     /// Bounds.
@@ -228,6 +230,18 @@ pub struct Secrets {
 /// The environment variable that may hold the master key itself.
 pub const SECRETS_KEY: &str = "CAMPANILE_SECRETS_KEY";
 
+/// Section `store`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Where the database is, and how to get in.
+    pub database: Database,
+    /// The file with the password that [`Config::load`] gave it.
+    pub password_file: Option<PathBuf>,
+}
+
+/// The environment variable that may hold the password of the database.
+pub const STORE_PASSWORD: &str = "CAMPANILE_STORE_PASSWORD";
+
 /// Section `drain`.
 #[derive(Clone, Debug)]
 pub struct Drain {
@@ -337,7 +351,8 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// `--data`, stronger than every other word about `node.data`.
     pub data: Option<PathBuf>,
-    /// The process's environment; only `CAMPANILE__…` and [`SECRETS_KEY`] are looked at.
+    /// The process's environment; only `CAMPANILE__…`, [`SECRETS_KEY`] and
+    /// [`STORE_PASSWORD`] are looked at.
     pub environment: Vec<(String, String)>,
 }
 
@@ -373,11 +388,39 @@ impl Config {
             );
         }
         let mut config = Self::from_settings(&settings)?;
-        let key = sources.environment.iter();
-        if let Some((_, key)) = key.rev().find(|(name, _)| name == SECRETS_KEY) {
-            config.secrets.key = KeySource::Text(Secret::new(key.clone()));
+        let secret = |wanted: &str| {
+            let mut said = sources.environment.iter().rev();
+            let found = said.find(|(name, _)| name == wanted);
+            found.map(|(_, text)| Secret::new(text.clone()))
+        };
+        if let Some(key) = secret(SECRETS_KEY) {
+            config.secrets.key = KeySource::Text(key);
         }
+        config.give_password(secret(STORE_PASSWORD))?;
         Ok(config)
+    }
+
+    /// Gives the database the password from its file, or the stronger one from the environment.
+    fn give_password(&mut self, said: Option<Secret>) -> Result<(), ConfigError> {
+        let key = "store.password_file";
+        let from_file = self.store.password_file.as_ref().map(|path| {
+            std::fs::read_to_string(path).map_err(|error| {
+                let problem = format!("{} cannot be read: {error}", path.display());
+                self.refuse(key, problem, "name a file that this user may read")
+            })
+        });
+        let origin = match said {
+            Some(_) => Origin::Environment(STORE_PASSWORD.to_owned()),
+            None => self.origins.get(key).cloned().unwrap_or(Origin::Default),
+        };
+        let from_file = from_file.transpose()?.map(Secret::new);
+        let Some(password) = said.or(from_file) else {
+            return Ok(());
+        };
+        self.store.database.set_password(&password).map_err(|bad| {
+            let remedy = "set store.database to the URL of a PostgreSQL database too";
+            ConfigError::new(origin, key, bad.to_string(), remedy)
+        })
     }
 
     /// The defaults alone.
@@ -528,6 +571,12 @@ impl Config {
                     Some(path) => KeySource::File(path.into()),
                     None => KeySource::DataFolder,
                 },
+            },
+            store: Store {
+                database: check::database(&read)?,
+                password_file: read
+                    .optional_text("store.password_file")?
+                    .map(PathBuf::from),
             },
             drain: Drain {
                 deadline: read.duration("drain.deadline", seconds(0), seconds(86_400))?,

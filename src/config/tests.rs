@@ -399,3 +399,54 @@ fn a_name_server_is_an_address_with_a_port() {
         assert!(said.contains("sip.name_server"), "{said}");
     }
 }
+
+#[test]
+fn the_databases_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
+    let config = Config::defaults().unwrap();
+    assert!(matches!(config.store.database, Database::DataFolder));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "planted-word\n").unwrap();
+    let text = format!(
+        "[store]\ndatabase = \"postgres://campanile@db/campanile\"\npassword_file = {file:?}\n"
+    );
+    let load = |text: &str| {
+        let path = folder.path().join("campanile.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&Sources {
+            file: Some(path),
+            ..Sources::default()
+        })
+    };
+    let shown = format!("{:?}", load(&text).unwrap());
+    assert!(shown.contains("Postgres(") && !shown.contains("planted") && !shown.contains("@db"));
+    let url = ("CAMPANILE__STORE__DATABASE", "postgres://u:planted@db/x");
+    let config = from_environment(&[url, (STORE_PASSWORD, "planted-too")]).unwrap();
+    assert!(!format!("{config:?}").contains("planted"));
+
+    let said = from_environment(&[(STORE_PASSWORD, "planted")]).unwrap_err();
+    let said = said.to_string();
+    assert!(
+        said.contains("environment CAMPANILE_STORE_PASSWORD"),
+        "{said}"
+    );
+    assert!(!said.contains("planted"), "{said}");
+    let said = error("[store]\ndatabase = \"postgres://u:planted@db/x?planet=1\"\n");
+    assert!(
+        said.contains("toml:2:") && said.contains("planet"),
+        "{said}"
+    );
+    assert!(!said.contains("planted"), "{said}");
+    let said = load("[store]\ndatabase = \"postgres://u@db/x\"\npassword_file = \"/no/such\"\n");
+    let said = said.unwrap_err().to_string();
+    assert!(
+        said.contains("store.password_file") && said.contains("/no/such"),
+        "{said}"
+    );
+    let said = load(&format!("[store]\npassword_file = {file:?}\n"));
+    let said = said.unwrap_err().to_string();
+    assert!(
+        said.contains("store.password_file") && said.contains("store.database"),
+        "{said}"
+    );
+}

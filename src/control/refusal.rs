@@ -52,6 +52,9 @@ pub enum Refusal {
     /// Too many requests or tries for now.
     #[error("Rate exceeded: too many tries, wait a while")]
     Throttled,
+    /// Ours, and it may well go by itself: the database is away.
+    #[error("{0}")]
+    Unavailable(String),
     /// Ours: the store, or a node on its way down.
     #[error("{0}")]
     Failed(String),
@@ -79,6 +82,7 @@ impl Refusal {
             Self::Unprocessable(_) => "Unprocessable",
             Self::LimitExceeded(_) => "ResourceLimitExceeded",
             Self::Throttled => "Throttled",
+            Self::Unavailable(_) => "ServiceUnavailable",
             Self::Failed(_) => "ServiceFailure",
         }
     }
@@ -86,8 +90,14 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if error.is_of_text() {
+            return Self::invalid("", "no text may have the character U+0000 in it");
+        }
         // The caller learns that it failed; what failed is for our own log.
         tracing::error!(%error, "the store failed");
+        if error.is_passing() {
+            return Self::Unavailable("the service is unavailable; try again".to_owned());
+        }
         Self::Failed("the request could not be carried out".to_owned())
     }
 }

@@ -209,7 +209,12 @@ impl Node {
             .first()
             .and_then(|shard| shard.shared().first().copied());
 
-        let store = Store::open_with(&config.node.data, &config.secrets.key).await?;
+        let store = Store::open_with(
+            &config.node.data,
+            &config.store.database,
+            &config.secrets.key,
+        )
+        .await?;
         let deployment = store
             .deployment(config.node.account_id.as_deref(), now_ms())
             .await?;

@@ -171,11 +171,10 @@ impl Store {
         access_key_id: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE access_keys SET revoked_ms = $1 WHERE access_key_id = $2 AND revoked_ms IS NULL")
+        let done = self.change(sqlx::query("UPDATE access_keys SET revoked_ms = $1 WHERE access_key_id = $2 AND revoked_ms IS NULL")
             .bind(now_ms)
-            .bind(access_key_id.to_owned())
-            .execute(&self.pool)
-            .await?;
+            .bind(access_key_id.to_owned()))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -190,11 +189,10 @@ impl Store {
         active: bool,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE access_keys SET inactive_ms = $1 WHERE access_key_id = $2 AND revoked_ms IS NULL")
+        let done = self.change(sqlx::query("UPDATE access_keys SET inactive_ms = $1 WHERE access_key_id = $2 AND revoked_ms IS NULL")
             .bind((!active).then_some(now_ms))
-            .bind(access_key_id.to_owned())
-            .execute(&self.pool)
-            .await?;
+            .bind(access_key_id.to_owned()))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -213,11 +211,12 @@ impl Store {
         {
             return Ok(());
         }
-        sqlx::query("UPDATE access_keys SET last_used_ms = $1 WHERE access_key_id = $2")
-            .bind(now_ms)
-            .bind(key.access_key_id.clone())
-            .execute(&self.pool)
-            .await?;
+        self.change(
+            sqlx::query("UPDATE access_keys SET last_used_ms = $1 WHERE access_key_id = $2")
+                .bind(now_ms)
+                .bind(key.access_key_id.clone()),
+        )
+        .await?;
         Ok(())
     }
 

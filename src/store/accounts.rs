@@ -83,19 +83,20 @@ impl Store {
             retention: "{}".to_owned(),
             created_ms: now_ms,
         };
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "INSERT INTO accounts ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        )))
-        .bind(account.account_id.clone())
-        .bind(account.owner.clone())
-        .bind(account.name.clone())
-        .bind(account.account_type.clone())
-        .bind(account.default_license.clone())
-        .bind(account.delegate_groups.clone())
-        .bind(account.settings.clone())
-        .bind(account.retention.clone())
-        .bind(now_ms)
-        .execute(&self.pool)
+        self.change(
+            sqlx::query(sqlx::AssertSqlSafe(format!(
+                "INSERT INTO accounts ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            )))
+            .bind(account.account_id.clone())
+            .bind(account.owner.clone())
+            .bind(account.name.clone())
+            .bind(account.account_type.clone())
+            .bind(account.default_license.clone())
+            .bind(account.delegate_groups.clone())
+            .bind(account.settings.clone())
+            .bind(account.retention.clone())
+            .bind(now_ms),
+        )
         .await?;
         Ok(account)
     }

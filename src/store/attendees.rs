@@ -120,13 +120,12 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn remove_attendee(&self, attendee_id: &str, now_ms: i64) -> Result<(), StoreError> {
-        sqlx::query(
+        self.change(sqlx::query(
             "UPDATE attendees SET removed_ms = $1 WHERE attendee_id = $2 AND removed_ms IS NULL",
         )
         .bind(now_ms)
-        .bind(attendee_id.to_owned())
-        .execute(&self.pool)
-        .await?;
+        .bind(attendee_id.to_owned()))
+.await?;
         Ok(())
     }
 
@@ -139,14 +138,15 @@ impl Store {
         attendee_id: &str,
         asked: &NewAttendee,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE attendees SET audio = $1, video = $2, content = $3 WHERE attendee_id = $4",
+        self.change(
+            sqlx::query(
+                "UPDATE attendees SET audio = $1, video = $2, content = $3 WHERE attendee_id = $4",
+            )
+            .bind(asked.audio.clone())
+            .bind(asked.video.clone())
+            .bind(asked.content.clone())
+            .bind(attendee_id.to_owned()),
         )
-        .bind(asked.audio.clone())
-        .bind(asked.video.clone())
-        .bind(asked.content.clone())
-        .bind(attendee_id.to_owned())
-        .execute(&self.pool)
         .await?;
         Ok(())
     }

@@ -95,7 +95,7 @@ impl Store {
             created_ms: now_ms,
             updated_ms: now_ms,
         };
-        sqlx::query(sqlx::AssertSqlSafe(format!(
+        self.change(sqlx::query(sqlx::AssertSqlSafe(format!(
             "INSERT INTO voice_connectors ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         )))
         .bind(connector.voice_connector_id.clone())
@@ -107,9 +107,8 @@ impl Store {
         .bind(connector.network_type.clone())
         .bind(connector.tags.clone())
         .bind(now_ms)
-        .bind(now_ms)
-        .execute(&self.pool)
-        .await?;
+        .bind(now_ms))
+.await?;
         Ok(connector)
     }
 
@@ -159,7 +158,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn update_connector(&self, connector: &VoiceConnector) -> Result<(), StoreError> {
-        sqlx::query(
+        self.change(sqlx::query(
             "UPDATE voice_connectors SET name = $1, require_encryption = $2, tags = $3, updated_ms = $4 \
              WHERE voice_connector_id = $5 AND owner = $6",
         )
@@ -168,9 +167,8 @@ impl Store {
         .bind(connector.tags.clone())
         .bind(connector.updated_ms)
         .bind(connector.voice_connector_id.clone())
-        .bind(connector.owner.clone())
-        .execute(&self.pool)
-        .await?;
+        .bind(connector.owner.clone()))
+.await?;
         Ok(())
     }
 
@@ -247,7 +245,7 @@ impl Store {
             .bind(id.to_owned())
             .bind(name.to_owned()),
         };
-        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
+        Ok(self.change(query).await?.rows_affected() > 0)
     }
 
     /// Adds digest credentials to a voice connector, or gives known names other passwords. All or none.
@@ -320,7 +318,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn put_group(&self, group: &VoiceConnectorGroup) -> Result<(), StoreError> {
-        sqlx::query(sqlx::AssertSqlSafe(format!(
+        self.change(sqlx::query(sqlx::AssertSqlSafe(format!(
             "INSERT INTO voice_connector_groups ({GROUP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
              ON CONFLICT (voice_connector_group_id) DO UPDATE SET name = excluded.name, items = excluded.items, \
              distribution = excluded.distribution, updated_ms = excluded.updated_ms"
@@ -331,9 +329,8 @@ impl Store {
         .bind(group.items.clone())
         .bind(group.distribution.clone())
         .bind(group.created_ms)
-        .bind(group.updated_ms)
-        .execute(&self.pool)
-        .await?;
+        .bind(group.updated_ms))
+.await?;
         Ok(())
     }
 
@@ -391,13 +388,12 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn delete_group(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.change(sqlx::query(
             "DELETE FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2",
         )
         .bind(id.to_owned())
-        .bind(owner.to_owned())
-        .execute(&self.pool)
-        .await?;
+        .bind(owner.to_owned()))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 }

@@ -139,13 +139,15 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn end_meeting(&self, meeting_id: &str, now_ms: i64) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE meetings SET ended_ms = $1 WHERE meeting_id = $2 AND ended_ms IS NULL",
-        )
-        .bind(now_ms)
-        .bind(meeting_id.to_owned())
-        .execute(&self.pool)
-        .await?;
+        let done = self
+            .change(
+                sqlx::query(
+                    "UPDATE meetings SET ended_ms = $1 WHERE meeting_id = $2 AND ended_ms IS NULL",
+                )
+                .bind(now_ms)
+                .bind(meeting_id.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -154,11 +156,12 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn tag_meeting(&self, meeting_id: &str, tags: &Value) -> Result<(), StoreError> {
-        sqlx::query("UPDATE meetings SET tags = $1 WHERE meeting_id = $2")
-            .bind(tags.to_string())
-            .bind(meeting_id.to_owned())
-            .execute(&self.pool)
-            .await?;
+        self.change(
+            sqlx::query("UPDATE meetings SET tags = $1 WHERE meeting_id = $2")
+                .bind(tags.to_string())
+                .bind(meeting_id.to_owned()),
+        )
+        .await?;
         Ok(())
     }
 

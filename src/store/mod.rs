@@ -1,12 +1,13 @@
 //! What must outlive the process: SQLite or PostgreSQL through one dialect.
 //!
-//! One file per noun. SQL keeps to TEXT, BIGINT and DOUBLE; a transaction that reads before it
-//! writes begins as a writer, so that two of them never both read the old state.
+//! One file per noun. SQL keeps to TEXT, BIGINT and DOUBLE; whoever writes is the only one to, from before its first
+//! read on, so that two of them never both read the old state. `database` holds all that differs.
 
 mod access_keys;
 mod accounts;
 mod attendees;
 mod connectors;
+mod database;
 mod draw;
 mod meetings;
 mod numbers;
@@ -19,22 +20,27 @@ pub mod seal;
 mod secret;
 mod sessions;
 mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod users;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::str::FromStr;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyArguments, AnyQueryResult};
+use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Row, Transaction};
 use thiserror::Error;
 
 pub use access_keys::{AccessKey, NoNewKey};
 pub use accounts::{Account, AccountField};
 pub use attendees::{Attendee, NewAttendee};
+use database::Kind;
+
 pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
+pub use database::{BadDatabase, Database, PostgresUrl};
 pub use meetings::{Meeting, NewMeeting};
 pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
 pub use page::{Listed, Page};
@@ -73,12 +79,52 @@ pub enum StoreError {
     /// Something that we wrote and cannot read any more. What.
     #[error("{0} in the database cannot be read")]
     Unreadable(String),
+    /// A PostgreSQL database that cannot hold every text. Its encoding.
+    #[error("the database's encoding is {0}; it must be UTF8")]
+    Encoding(String),
     /// The data folder belongs to another account than the configuration says.
     #[error("this data folder belongs to account {stored}")]
     OtherAccount {
         /// The account that made it.
         stored: String,
     },
+}
+
+impl StoreError {
+    /// Whether it may well go by itself: the database is away, on its way down or up, or busy beyond patience.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(said) => said.code().is_some_and(|code| passing(&code)),
+            _ => false,
+        }
+    }
+
+    /// Whether the database cannot hold a text for a character in it.
+    #[must_use]
+    pub fn is_of_text(&self) -> bool {
+        // PostgreSQL's character_not_in_repertoire: U+0000 is the only one.
+        matches!(self, Self::Database(sqlx::Error::Database(said)) if said.code().as_deref() == Some("22021"))
+    }
+}
+
+/// Whether a code of either database says that another try may do: PostgreSQL's five letters (connections, resources,
+/// shutdown, locks and timeouts of ours), SQLite's busy and locked with what they are extended by.
+fn passing(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57P", "55P03", "25P03", "40"]
+            .iter()
+            .any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>()
+        .is_ok_and(|code| [5, 6].contains(&(code & 0xff)))
 }
 
 /// What the first start decided for good.
@@ -94,43 +140,24 @@ pub struct Deployment {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
+    kind: Kind,
     seal: Seal,
 }
 
 impl Store {
-    /// Opens `<data>/campanile.db`, made where it is missing, and brings its schema up to date. The master key of
-    /// its secrets lies beside it.
+    /// Opens the database, made where it is SQLite's and missing, and brings its schema up to date. The master key of
+    /// its secrets lies in the data folder where the source says nothing else.
     ///
     /// # Errors
     /// The file or the database; the master key.
-    pub async fn open(data: &Path) -> Result<Self, StoreError> {
-        Self::open_with(data, &KeySource::DataFolder).await
-    }
-
-    /// The same with a master key from elsewhere.
-    ///
-    /// # Errors
-    /// The file or the database; the master key.
-    pub async fn open_with(data: &Path, key: &KeySource) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
-        let file = data.join("campanile.db");
-        // SQLite gives its side files the mode of the database.
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&file)?;
-        let options = AnyConnectOptions::from_str(&sqlite_url(&file))?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .connect_with(options)
-            .await?;
-        sqlx::query("PRAGMA journal_mode = WAL")
-            .execute(&pool)
-            .await?;
-        sqlx::migrate!("src/store/migrations").run(&pool).await?;
+    pub async fn open_with(
+        data: &Path,
+        database: &Database,
+        key: &KeySource,
+    ) -> Result<Self, StoreError> {
+        let (pool, kind) = database.open(data).await?;
         let seal = Seal::find(key, data, upgrade::is_sealed(&pool).await?)?;
-        let store = Self { pool, seal };
+        let store = Self { pool, kind, seal };
         store.upgrade().await?;
         Ok(store)
     }
@@ -235,60 +262,26 @@ impl Store {
         for value in values {
             query = query.bind(value);
         }
-        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+        Ok(self.change(query).await?.rows_affected() == 1)
     }
 
     /// A transaction that holds the write lock from its first line.
     async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        self.kind.write(&self.pool).await
     }
-}
 
-/// `sqlite:` and the path with what means something in URLs escaped.
-fn sqlite_url(file: &Path) -> String {
-    let mut url = String::from("sqlite:");
-    for byte in file.to_string_lossy().bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
+    /// Runs one statement that changes something. It waits for its turn as others do who write, so that it never
+    /// comes between what they read and what they make of it; SQLite sees to that by itself.
+    async fn change(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<AnyQueryResult, StoreError> {
+        if self.kind == Kind::Sqlite {
+            return Ok(query.execute(&self.pool).await?);
         }
-    }
-    url
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_first_start_decides_and_later_ones_agree() {
-        let data = tempfile::tempdir().unwrap();
-        let store = Store::open(data.path()).await.unwrap();
-        let first = store.deployment(None, 1).await.unwrap();
-        store.close().await;
-        let again = Store::open(data.path()).await.unwrap();
-        assert_eq!(again.deployment(None, 2).await.unwrap(), first);
-        assert_eq!(
-            again.deployment(Some(&first.account_id), 3).await.unwrap(),
-            first
-        );
-        let other = again.deployment(Some("000000000001"), 4).await.unwrap_err();
-        assert!(matches!(other, StoreError::OtherAccount { stored } if stored == first.account_id));
-    }
-
-    #[tokio::test]
-    async fn the_database_is_for_its_owner_and_its_folder_may_have_any_name() {
-        use std::os::unix::fs::PermissionsExt;
-        let data = tempfile::tempdir().unwrap();
-        let odd = data.path().join("50% of #data? ü");
-        std::fs::create_dir(&odd).unwrap();
-        let store = Store::open(&odd).await.unwrap();
-        store.deployment(None, 1).await.unwrap();
-        let mode = std::fs::metadata(odd.join("campanile.db"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mut transaction = self.write().await?;
+        let done = query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done)
     }
 }

@@ -302,7 +302,7 @@ impl Store {
         force: bool,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.change(sqlx::query(
             "UPDATE phone_numbers SET assigned_to = $1, assigned_value = $2, assigned_account = $3, assigned_ms = $4, \
              updated_ms = $5 WHERE e164 = $6 AND owner = $7 AND deleted_ms IS NULL \
              AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1)",
@@ -316,9 +316,8 @@ impl Store {
         .bind(owner.to_owned())
         .bind(assignment.to)
         .bind(assignment.value.clone())
-        .bind(i64::from(force))
-        .execute(&self.pool)
-        .await?;
+        .bind(i64::from(force)))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -334,7 +333,7 @@ impl Store {
         value: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.change(sqlx::query(
             "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
              assigned_ms = NULL, updated_ms = $1 WHERE e164 = $2 AND owner = $3 AND assigned_to = $4 AND assigned_value = $5",
         )
@@ -342,9 +341,8 @@ impl Store {
         .bind(e164.to_owned())
         .bind(owner.to_owned())
         .bind(to.to_owned())
-        .bind(value.to_owned())
-        .execute(&self.pool)
-        .await?;
+        .bind(value.to_owned()))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -353,7 +351,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn update_number(&self, number: &PhoneNumber, now_ms: i64) -> Result<(), StoreError> {
-        sqlx::query(
+        self.change(sqlx::query(
             "UPDATE phone_numbers SET product_type = $1, name = $2, calling_name = $3, calling_name_ms = $4, \
              updated_ms = $5 WHERE e164 = $6 AND owner = $7",
         )
@@ -363,9 +361,8 @@ impl Store {
         .bind(number.calling_name_ms)
         .bind(now_ms)
         .bind(number.e164.clone())
-        .bind(number.owner.clone())
-        .execute(&self.pool)
-        .await?;
+        .bind(number.owner.clone()))
+.await?;
         Ok(())
     }
 
@@ -379,16 +376,18 @@ impl Store {
         e164: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE phone_numbers SET deleted_ms = $1, updated_ms = $2 \
+        let done = self
+            .change(
+                sqlx::query(
+                    "UPDATE phone_numbers SET deleted_ms = $1, updated_ms = $2 \
              WHERE e164 = $3 AND owner = $4 AND deleted_ms IS NULL AND assigned_to IS NULL",
-        )
-        .bind(now_ms)
-        .bind(now_ms)
-        .bind(e164.to_owned())
-        .bind(owner.to_owned())
-        .execute(&self.pool)
-        .await?;
+                )
+                .bind(now_ms)
+                .bind(now_ms)
+                .bind(e164.to_owned())
+                .bind(owner.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -402,15 +401,17 @@ impl Store {
         e164: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE phone_numbers SET deleted_ms = NULL, updated_ms = $1 \
+        let done = self
+            .change(
+                sqlx::query(
+                    "UPDATE phone_numbers SET deleted_ms = NULL, updated_ms = $1 \
              WHERE e164 = $2 AND owner = $3 AND deleted_ms IS NOT NULL",
-        )
-        .bind(now_ms)
-        .bind(e164.to_owned())
-        .bind(owner.to_owned())
-        .execute(&self.pool)
-        .await?;
+                )
+                .bind(now_ms)
+                .bind(e164.to_owned())
+                .bind(owner.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -419,9 +420,8 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn release_numbers(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM phone_numbers WHERE deleted_ms < $1")
-            .bind(before_ms)
-            .execute(&self.pool)
+        let done = self
+            .change(sqlx::query("DELETE FROM phone_numbers WHERE deleted_ms < $1").bind(before_ms))
             .await?;
         Ok(done.rows_affected())
     }

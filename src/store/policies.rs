@@ -56,12 +56,13 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn remove_policy(&self, principal_id: &str, name: &str) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM principal_policies WHERE principal_id = $1 AND name = $2")
-                .bind(principal_id.to_owned())
-                .bind(name.to_owned())
-                .execute(&self.pool)
-                .await?;
+        let done = self
+            .change(
+                sqlx::query("DELETE FROM principal_policies WHERE principal_id = $1 AND name = $2")
+                    .bind(principal_id.to_owned())
+                    .bind(name.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 }

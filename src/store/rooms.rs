@@ -152,12 +152,13 @@ impl Store {
         name: &str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE rooms SET name = $1, updated_ms = $2 WHERE room_id = $3")
-            .bind(name.to_owned())
-            .bind(now_ms)
-            .bind(room_id.to_owned())
-            .execute(&self.pool)
-            .await?;
+        self.change(
+            sqlx::query("UPDATE rooms SET name = $1, updated_ms = $2 WHERE room_id = $3")
+                .bind(name.to_owned())
+                .bind(now_ms)
+                .bind(room_id.to_owned()),
+        )
+        .await?;
         Ok(())
     }
 
@@ -192,7 +193,7 @@ impl Store {
         invited_by: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.change(sqlx::query(
             "INSERT INTO room_memberships (room_id, member_id, role, invited_by, updated_ms) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (room_id, member_id) DO NOTHING",
         )
@@ -200,9 +201,8 @@ impl Store {
         .bind(member_id.to_owned())
         .bind(role.to_owned())
         .bind(invited_by.to_owned())
-        .bind(now_ms)
-        .execute(&self.pool)
-        .await?;
+        .bind(now_ms))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -255,15 +255,14 @@ impl Store {
         role: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.change(sqlx::query(
             "UPDATE room_memberships SET role = $1, updated_ms = $2 WHERE room_id = $3 AND member_id = $4",
         )
         .bind(role.to_owned())
         .bind(now_ms)
         .bind(room_id.to_owned())
-        .bind(member_id.to_owned())
-        .execute(&self.pool)
-        .await?;
+        .bind(member_id.to_owned()))
+.await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -272,12 +271,13 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn remove_member(&self, room_id: &str, member_id: &str) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM room_memberships WHERE room_id = $1 AND member_id = $2")
-                .bind(room_id.to_owned())
-                .bind(member_id.to_owned())
-                .execute(&self.pool)
-                .await?;
+        let done = self
+            .change(
+                sqlx::query("DELETE FROM room_memberships WHERE room_id = $1 AND member_id = $2")
+                    .bind(room_id.to_owned())
+                    .bind(member_id.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 }

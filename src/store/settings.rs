@@ -38,14 +38,15 @@ impl Store {
         name: &'static str,
         document: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO settings (owner, name, document) VALUES ($1, $2, $3) \
+        self.change(
+            sqlx::query(
+                "INSERT INTO settings (owner, name, document) VALUES ($1, $2, $3) \
              ON CONFLICT (owner, name) DO UPDATE SET document = excluded.document",
+            )
+            .bind(owner.to_owned())
+            .bind(name)
+            .bind(document.to_string()),
         )
-        .bind(owner.to_owned())
-        .bind(name)
-        .bind(document.to_string())
-        .execute(&self.pool)
         .await?;
         Ok(())
     }
@@ -56,13 +57,14 @@ impl Store {
     /// The database.
     pub async fn page_key(&self) -> Result<String, StoreError> {
         let made = draw::secret_access_key()?;
-        sqlx::query(
-            "INSERT INTO settings (owner, name, document) VALUES ($1, 'PageKey', $2) \
+        self.change(
+            sqlx::query(
+                "INSERT INTO settings (owner, name, document) VALUES ($1, 'PageKey', $2) \
              ON CONFLICT (owner, name) DO NOTHING",
+            )
+            .bind(DEPLOYMENT)
+            .bind(made.expose().to_owned()),
         )
-        .bind(DEPLOYMENT)
-        .bind(made.expose().to_owned())
-        .execute(&self.pool)
         .await?;
         let row =
             sqlx::query("SELECT document FROM settings WHERE owner = $1 AND name = 'PageKey'")

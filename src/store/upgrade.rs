@@ -23,29 +23,39 @@ impl Store {
     /// Proves the master key, then brings rows from older versions up to date. The proof is written last: whatever
     /// a start that was cut short has left undone, the next one does.
     pub(super) async fn upgrade(&self) -> Result<(), StoreError> {
-        let proof = sqlx::query("SELECT proof FROM seal_proof")
-            .fetch_optional(&self.pool)
-            .await?;
-        if let Some(row) = proof {
-            let proof: String = row.try_get(0)?;
-            let opened = self.seal.open(PROOF, &proof).map_err(|_| BadKey::Wrong)?;
-            if !opened.matches(PROVED) {
-                return Err(BadKey::Wrong.into());
-            }
-        } else {
+        if !self.is_proved().await? {
             self.seal_clear_keys().await?;
-            // The old texts still lie in free pages and in the log; both are written anew.
-            sqlx::query("VACUUM").execute(&self.pool).await?;
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .fetch_all(&self.pool)
+            // The old texts still lie in free pages and in the log.
+            self.kind
+                .forget_the_past(&self.pool, &["access_keys"])
                 .await?;
             let proof = self.seal.seal(PROOF, PROVED)?;
-            sqlx::query("INSERT INTO seal_proof (only_one, proof) VALUES (1, $1)")
-                .bind(proof)
-                .execute(&self.pool)
-                .await?;
+            // Another server at its first start may have been faster; then its key is the one.
+            self.change(
+                sqlx::query(
+                    "INSERT INTO seal_proof (only_one, proof) VALUES (1, $1) ON CONFLICT (only_one) DO NOTHING",
+                )
+                .bind(proof),
+            )
+            .await?;
+            self.is_proved().await?;
         }
         self.adopt_keys().await
+    }
+
+    /// Whether the database was sealed with our key; `false` where it never was.
+    async fn is_proved(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT proof FROM seal_proof")
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        let proof: String = row.try_get(0)?;
+        let opened = self.seal.open(PROOF, &proof).map_err(|_| BadKey::Wrong)?;
+        if opened.matches(PROVED) {
+            Ok(true)
+        } else {
+            Err(BadKey::Wrong.into())
+        }
     }
 
     async fn seal_clear_keys(&self) -> Result<(), StoreError> {
@@ -127,7 +137,8 @@ mod tests {
     use sqlx::migrate::Migrator;
 
     use super::*;
-    use crate::store::{KeySource, Secret};
+    use crate::store::testing::{database_of, url_of};
+    use crate::store::{Database, KeySource, Secret};
 
     /// A database as the version before principals left it, with two keys in clear.
     async fn old_database(data: &Path) {
@@ -137,7 +148,7 @@ mod tests {
             let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
             std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
         }
-        let url = format!("sqlite:{}?mode=rwc", data.join("campanile.db").display());
+        let url = url_of(data);
         let pool = AnyPoolOptions::new()
             .max_connections(1)
             .connect(&url)
@@ -182,7 +193,9 @@ mod tests {
     async fn keys_in_clear_are_sealed_at_the_first_start_and_work_on() {
         let data = tempfile::tempdir().unwrap();
         old_database(data.path()).await;
-        assert!(somewhere_in(data.path(), OLD_SECRET));
+        // PostgreSQL's files are not ours to look into.
+        let in_a_file = matches!(database_of(data.path()), Database::DataFolder);
+        assert_eq!(somewhere_in(data.path(), OLD_SECRET), in_a_file);
         for _ in 0..2 {
             let store = Store::open(data.path()).await.unwrap();
             assert!(!somewhere_in(data.path(), OLD_SECRET));
@@ -218,7 +231,7 @@ mod tests {
             .unwrap();
         store.close().await;
         let other = KeySource::Text(Secret::new("A".repeat(43) + "="));
-        let refused = Store::open_with(data.path(), &other).await.unwrap_err();
+        let refused = Store::open_with_key(data.path(), &other).await.unwrap_err();
         assert!(matches!(refused, StoreError::Key(BadKey::Wrong)));
         let kept = std::fs::read(data.path().join(seal::FILE)).unwrap();
         std::fs::remove_file(data.path().join(seal::FILE)).unwrap();
@@ -234,7 +247,7 @@ mod tests {
     async fn another_master_key_is_refused_and_so_is_none() {
         let data = tempfile::tempdir().unwrap();
         let text = |octet: &str| KeySource::Text(Secret::new(octet.repeat(43) + "="));
-        let store = Store::open_with(data.path(), &text("A")).await.unwrap();
+        let store = Store::open_with_key(data.path(), &text("A")).await.unwrap();
         let key = store.first_administrator("123456789012", 1).await.unwrap();
         store.close().await;
         for (source, wrong) in [
@@ -243,13 +256,15 @@ mod tests {
             (KeySource::Text(Secret::new("x".to_owned())), "32 octets"),
             (KeySource::File(data.path().join("no.key")), "No such file"),
         ] {
-            let refused = Store::open_with(data.path(), &source).await.unwrap_err();
+            let refused = Store::open_with_key(data.path(), &source)
+                .await
+                .unwrap_err();
             assert!(matches!(refused, StoreError::Key(_)), "{refused}");
             assert!(refused.to_string().contains(wrong), "{refused}");
         }
         let file = data.path().join("elsewhere.key");
         std::fs::write(&file, "A".repeat(43) + "=\n").unwrap();
-        let store = Store::open_with(data.path(), &KeySource::File(file))
+        let store = Store::open_with_key(data.path(), &KeySource::File(file))
             .await
             .unwrap();
         let again = store.first_administrator("123456789012", 2).await.unwrap();

@@ -253,14 +253,16 @@ impl Store {
         user_id: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE users SET logged_out_ms = $1 WHERE user_id = $2 AND account_id = $3",
-        )
-        .bind(now_ms)
-        .bind(user_id.to_ascii_lowercase())
-        .bind(account_id.to_owned())
-        .execute(&self.pool)
-        .await?;
+        let done = self
+            .change(
+                sqlx::query(
+                    "UPDATE users SET logged_out_ms = $1 WHERE user_id = $2 AND account_id = $3",
+                )
+                .bind(now_ms)
+                .bind(user_id.to_ascii_lowercase())
+                .bind(account_id.to_owned()),
+            )
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 

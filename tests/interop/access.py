@@ -7,6 +7,7 @@ USER_SECRET and USER_ACCOUNT.
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import uuid
 
@@ -149,13 +150,22 @@ def expired_session():
     credentials = client("sts").get_session_token()["Credentials"]
     new_meeting(temporary("chime-sdk-meetings", credentials))
     # No session is shorter than a quarter of an hour: the test sets its clock forward.
-    with sqlite3.connect(os.environ["DATABASE"], timeout=10) as database:
-        done = database.execute(
-            "UPDATE sessions SET expires_ms = created_ms WHERE access_key_id = ?", (credentials["AccessKeyId"],)
-        )
-        assert done.rowcount == 1
+    end_session(credentials["AccessKeyId"])
     refused(lambda: new_meeting(temporary("chime-sdk-meetings", credentials)), "ExpiredTokenException")
     refused(lambda: temporary("sts", credentials).get_caller_identity(), "ExpiredToken")
+
+
+def end_session(key):
+    """As if its time had passed, in the database itself."""
+    database = os.environ["DATABASE"]
+    change = "UPDATE sessions SET expires_ms = created_ms WHERE access_key_id = "
+    if database.startswith("postgres:"):
+        change = [f"--command={change}'{key}'", "--tuples-only", "--no-psqlrc"]
+        told = subprocess.run(["psql", database, *change], check=True, capture_output=True, text=True).stdout
+        assert told.strip() == "UPDATE 1", told
+        return
+    with sqlite3.connect(database, timeout=10) as database:
+        assert database.execute(f"{change}?", (key,)).rowcount == 1
 
 
 def may_nothing():

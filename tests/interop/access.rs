@@ -52,7 +52,7 @@ fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
         .env("SECRET_KEY", secret_access_key)
         .env("REGION", region)
         .env("ACCOUNT", account_id)
-        .env("DATABASE", server.data().join("campanile.db"))
+        .env("DATABASE", server.database())
         .envs(settings.iter().copied())
         .output()
         .unwrap();
@@ -218,6 +218,7 @@ fn a_server_does_not_start_with_another_key_for_its_secrets() {
     let start = |change: &dyn Fn(&mut Command)| {
         let mut command = campanile();
         command.args(["serve", "--data"]).arg(server.data());
+        command.envs(server.environment().iter().cloned());
         for listener in ["HTTP", "SIP__TLS", "MEDIA", "METRICS"] {
             command.env(format!("CAMPANILE__{listener}__LISTEN"), "127.0.0.1:0");
         }

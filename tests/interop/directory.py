@@ -364,7 +364,7 @@ def attendees_and_tags():
 def pages():
     chime = client("chime")
     account = chime.create_account(Name="many")["Account"]["AccountId"]
-    names = [f"user {n:04}" for n in range(1000)]
+    names = [f"user {n:04} Žofia Größe 王秀英 🎈" for n in range(1000)]
     for name in names:
         chime.create_user(AccountId=account, Username=name)
     for size in (7, 100, 200):
@@ -575,6 +575,33 @@ def presigned():
         assert (status, error) == (403, wanted), (case, status, error)
     status, error, _ = send("DELETE", url(60))
     assert (status, error) == (403, "InvalidSignatureException"), "with another method"
+
+
+def everything_is_unavailable():
+    """Reads, writes and the question who asks, of each service: the error's class and status are those of AWS."""
+    chime, voice, meetings = (client(service) for service in SERVICES)
+    for call, arguments in [
+        (chime.list_accounts, {}),
+        (chime.create_account, {"Name": "lost"}),
+        (voice.list_voice_connectors, {}),
+        (meetings.get_meeting, {"MeetingId": str(uuid.uuid4())}),
+    ]:
+        said = refused("ServiceUnavailableException", call, **arguments)
+        assert "unavailable" in said, said
+    try:
+        client("sts").get_caller_identity()
+        raise AssertionError("answered without a database")
+    except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503, error
+
+
+def plant_secrets():
+    voice = client("chime-sdk-voice")
+    connector = voice.create_voice_connector(Name="planted", RequireEncryption=True)["VoiceConnector"]
+    voice.put_voice_connector_termination_credentials(
+        VoiceConnectorId=connector["VoiceConnectorId"],
+        Credentials=[{"Username": "planted-trunk-user", "Password": "planted-trunk-password"}],
+    )
 
 
 def not_offered():

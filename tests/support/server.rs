@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::postgres;
 use super::running::Running;
 use super::wait_for;
 
@@ -67,9 +68,12 @@ impl Server {
     pub(crate) fn start(overrides: &[(&str, &str)]) -> Self {
         let folder = TempDir::with_prefix("campanile-test-").unwrap();
         fs::write(folder.path().join("campanile.toml"), CONFIGURATION).unwrap();
+        let database = postgres::database_if_wanted();
         let overrides = overrides
             .iter()
-            .map(|(key, value)| (environment_name(key), (*value).to_owned()))
+            .copied()
+            .chain(database.iter().map(|url| ("store.database", url.as_str())))
+            .map(|(key, value)| (environment_name(key), value.to_owned()))
             .collect();
         let (process, ready) = launch(folder.path(), &overrides);
         Self {
@@ -94,6 +98,21 @@ impl Server {
     /// Its data folder.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// What is configured for it beside the file, as variables of the environment.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
+        &self.overrides
+    }
+
+    /// Its database: the file, or the URL where the tests run on PostgreSQL.
+    pub(crate) fn database(&self) -> String {
+        let name = environment_name("store.database");
+        let said = self.overrides.iter().find(|(key, _)| *key == name);
+        said.map_or_else(
+            || self.data().join("campanile.db").display().to_string(),
+            |(_, url)| url.clone(),
+        )
     }
 
     /// A folder for the test's own files, which goes with the server.

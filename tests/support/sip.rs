@@ -215,7 +215,8 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-fn client_config(certificate: &Path) -> Arc<ClientConfig> {
+/// Believes that one certificate.
+pub(crate) fn client_config(certificate: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(certificate).unwrap())

@@ -81,6 +81,10 @@ impl ApiError {
                 (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException")
             }
             Refusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "ThrottledClientException"),
+            Refusal::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailableException",
+            ),
             Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailureException"),
         };
         Self::new(status, exception, refusal.to_string())

@@ -32,6 +32,7 @@ impl From<Refusal> for StsError {
             Refusal::Forbidden { .. } => (StatusCode::FORBIDDEN, "AccessDenied"),
             Refusal::BadPolicy(_) => (StatusCode::BAD_REQUEST, "MalformedPolicyDocument"),
             Refusal::Throttled => (StatusCode::BAD_REQUEST, "Throttling"),
+            Refusal::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
             _ => (StatusCode::BAD_REQUEST, "ValidationError"),
         };

@@ -187,6 +187,10 @@ impl Model {
 
 fn words(shape: &Shape, name: &str, text: &str) -> Result<(), Refusal> {
     counted(shape, name, text.chars().count(), "characters")?;
+    // PostgreSQL cannot keep it, and nobody's name has it.
+    if text.contains('\0') {
+        return Err(refuse(name, "must not have the character U+0000"));
+    }
     if !shape.words.is_empty() && !shape.words.iter().any(|word| word == text) {
         let all = shape.words.join(", ");
         return Err(refuse(name, format!("must be one of {all}")));

@@ -1,0 +1,253 @@
+//! What the store promises as a whole, on either database: `testing` runs these on both.
+
+use super::*;
+
+#[tokio::test]
+async fn the_first_start_decides_and_later_ones_agree() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let first = store.deployment(None, 1).await.unwrap();
+    store.close().await;
+    let again = Store::open(data.path()).await.unwrap();
+    assert_eq!(again.deployment(None, 2).await.unwrap(), first);
+    assert_eq!(
+        again.deployment(Some(&first.account_id), 3).await.unwrap(),
+        first
+    );
+    let other = again.deployment(Some("000000000001"), 4).await.unwrap_err();
+    assert!(matches!(other, StoreError::OtherAccount { stored } if stored == first.account_id));
+}
+
+#[tokio::test]
+async fn the_database_is_for_its_owner_and_its_folder_may_have_any_name() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = tempfile::tempdir().unwrap();
+    let odd = data.path().join("50% of #data? ü");
+    std::fs::create_dir(&odd).unwrap();
+    let (file, key) = (Database::DataFolder, KeySource::DataFolder);
+    let store = Store::open_with(&odd, &file, &key).await.unwrap();
+    store.deployment(None, 1).await.unwrap();
+    let mode = std::fs::metadata(odd.join("campanile.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Two servers on one database: each has connections of its own.
+async fn two_servers() -> (tempfile::TempDir, Store, Store) {
+    let data = tempfile::tempdir().unwrap();
+    let one = Store::open(data.path()).await.unwrap();
+    let other = Store::open(data.path()).await.unwrap();
+    (data, one, other)
+}
+
+/// Does the same ten times at once, half of it on each server.
+async fn ten_at_once<T, F>(one: &Store, other: &Store, what: impl Fn(Store, i64) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..10)
+        .map(|number| {
+            let store = if number % 2 == 0 { one } else { other };
+            tokio::spawn(what(store.clone(), number))
+        })
+        .collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_ten_who_order_one_number_or_take_one_name_at_once_one_has_it() {
+    let (_data, one, other) = two_servers().await;
+    let owner = "123456789012";
+    let orders = ten_at_once(&one, &other, |store, now| async move {
+        let wishes = [Wish {
+            e164: "+12065550100".to_owned(),
+            country: Some("US".to_owned()),
+            number_type: "Local".to_owned(),
+        }];
+        let order = store.order_numbers(owner, "VoiceConnector", None, &wishes, now);
+        order.await.unwrap().status
+    });
+    let orders = orders.await;
+    let had = orders.iter().filter(|status| *status == "Successful");
+    assert_eq!((had.count(), orders.len()), (1, 10), "{orders:?}");
+
+    let none = serde_json::json!({});
+    let account = one.create_account(owner, "a", &none, 1);
+    let account = account.await.unwrap().account_id;
+    let users = ten_at_once(&one, &other, |store, now| {
+        let account = account.clone();
+        async move {
+            let asked = NewUser {
+                email: Some("Ada@Example.org".to_owned()),
+                display_name: None,
+                user_type: "PrivateUser".to_owned(),
+                license_type: "Pro".to_owned(),
+                invited: false,
+            };
+            store.create_user(&account, &asked, now).await.unwrap()
+        }
+    });
+    assert_eq!(users.await.iter().flatten().count(), 1);
+
+    let made = ten_at_once(&one, &other, |store, now| async move {
+        let wish = Some("222222222222");
+        store.create_owner_account(wish, "x", now).await.unwrap()
+    });
+    assert_eq!(made.await.iter().flatten().count(), 1);
+
+    let keys = ten_at_once(&one, &other, |store, now| async move {
+        let made = store.create_access_key("222222222222", "administrator", now);
+        made.await.unwrap().is_ok()
+    });
+    // The first one came with the account; a user has two at most.
+    assert_eq!(keys.await.iter().filter(|made| **made).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_read_before_it_is_written_stays_true_beside_writes_of_one_statement() {
+    let (_data, one, other) = two_servers().await;
+    let owner = "123456789012";
+    for round in 0..20 {
+        let asked = NewVoiceConnector {
+            name: "c".to_owned(),
+            aws_region: "us-east-1".to_owned(),
+            require_encryption: true,
+            integration_type: None,
+            network_type: "IPV4_ONLY".to_owned(),
+            tags: "[]".to_owned(),
+        };
+        let connector = one.create_connector(owner, asked, round).await.unwrap();
+        let id = connector.voice_connector_id;
+        let e164 = format!("+1206555{round:04}");
+        let wishes = [Wish {
+            e164: e164.clone(),
+            country: Some("US".to_owned()),
+            number_type: "Local".to_owned(),
+        }];
+        let order = one.order_numbers(owner, "VoiceConnector", None, &wishes, round);
+        order.await.unwrap();
+        let deleting = tokio::spawn({
+            let (store, id) = (one.clone(), id.clone());
+            async move { store.delete_connector(&id).await.unwrap() }
+        });
+        let to = Assignment {
+            to: "VoiceConnectorId",
+            value: id.clone(),
+            account: None,
+        };
+        // The statement itself does not ask whether the connector is there: only its turn matters here.
+        let assigned = other.assign_number(owner, &e164, &to, false, round).await;
+        assert!(assigned.unwrap());
+        let deleted = deleting.await.unwrap();
+        let there = one.connector(owner, &id).await.unwrap().is_some();
+        assert_ne!(deleted, there);
+    }
+}
+
+#[tokio::test]
+async fn lists_are_in_the_order_of_octets() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let owner = "123456789012";
+    let asked = NewVoiceConnector {
+        name: "c".to_owned(),
+        aws_region: "us-east-1".to_owned(),
+        require_encryption: true,
+        integration_type: None,
+        network_type: "IPV4_ONLY".to_owned(),
+        tags: "[]".to_owned(),
+    };
+    let id = store.create_connector(owner, asked, 1).await.unwrap();
+    let id = id.voice_connector_id;
+    // People, and most databases by themselves, would sort these otherwise.
+    let mut names = [
+        "ada", "Ada", "ADA", "Zoe", "_", "-a", "a-", "ab", "A", "b", "é", "Ž", "z", "王", "🎈",
+        "10", "9",
+    ];
+    let credentials: Vec<(String, Secret)> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), Secret::new("x".to_owned())))
+        .collect();
+    store.put_credentials(&id, &credentials).await.unwrap();
+    names.sort_unstable();
+    assert_eq!(store.credential_names(&id).await.unwrap(), names);
+    let none = serde_json::json!({});
+    let account = store.create_account(owner, "a", &none, 1);
+    let account = account.await.unwrap().account_id;
+    let room = store.create_room(&account, "r", "arn", None, 1).await;
+    let room = room.unwrap().room_id;
+    let mut members = Vec::new();
+    for name in names {
+        let asked = NewUser {
+            email: None,
+            display_name: Some(format!("{name} Größe")),
+            user_type: "PrivateUser".to_owned(),
+            license_type: "Pro".to_owned(),
+            invited: false,
+        };
+        let user = store.create_user(&account, &asked, 7).await.unwrap();
+        let user = user.unwrap().user_id;
+        store
+            .add_member(&room, &user, "Member", "arn", 1)
+            .await
+            .unwrap();
+        members.push(user);
+    }
+    members.sort_unstable();
+    let mut page = Page::first(3);
+    let mut listed = Vec::new();
+    loop {
+        let part = store.members(&room, &page).await.unwrap();
+        listed.extend(part.items.into_iter().map(|member| member.member_id));
+        let Some(after) = part.next else { break };
+        page.after = after;
+    }
+    assert_eq!(listed, members);
+}
+
+#[tokio::test]
+async fn a_text_that_a_database_cannot_keep_is_the_askers_fault() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    match store.access_key("AKIA\0").await {
+        Ok(found) => assert!(found.is_none()),
+        Err(error) => assert!(error.is_of_text() && !error.is_passing(), "{error}"),
+    }
+    assert!(store.access_key("AKIA").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_is_unavailable_and_a_damaged_document_is_not() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    store.set("1", "a", &serde_json::json!({})).await.unwrap();
+    sqlx::query("UPDATE settings SET document = '{'")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    assert!(!store.setting("1", "a").await.unwrap_err().is_passing());
+    store.close().await;
+    assert!(store.setting("1", "a").await.unwrap_err().is_passing());
+}
+
+#[test]
+fn codes_of_both_databases_say_whether_another_try_may_do() {
+    // PostgreSQL's appendix A; SQLite's result codes, the extended BUSY_SNAPSHOT (517) among them.
+    for code in [
+        "08006", "57P01", "57P03", "53300", "55P03", "40001", "40P01", "5", "6", "517",
+    ] {
+        assert!(passing(code), "{code}");
+    }
+    for code in [
+        "23505", "22021", "42P01", "28P01", "1", "11", "1555", "2067", "",
+    ] {
+        assert!(!passing(code), "{code}");
+    }
+}

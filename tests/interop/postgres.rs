@@ -1,0 +1,229 @@
+//! The server on a real PostgreSQL: all that scripts are promised, a database that goes away, two servers on one.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use campanile::store::{BadKey, Database, KeySource, PostgresUrl, Secret, Store, StoreError};
+
+use crate::support::dialler::Dialler;
+use crate::support::peers::{python, repository};
+use crate::support::postgres::{self, Cluster, Syncing};
+use crate::support::server::{Server, campanile};
+use crate::support::wait_for;
+
+#[test]
+fn all_that_scripts_are_promised_on_sqlite_holds_on_postgresql() {
+    let Some(cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    let filters = ["boto3::", "access::", "crash::"];
+    // These end before the database, or say by another client what boto3 has said.
+    let without = [
+        "every_operation_wants_a_good_signature",
+        "every_operation_says_which_member_it_misses",
+        "every_operation_is_run_by_the_command_line",
+        "the_command_line_client",
+        "what_is_not_offered",
+        "a_service_may_have_its_own_path",
+        "a_url_may_bear_its_signature",
+    ];
+    let said = postgres::run_again(&cluster.url(), &filters, &without);
+    let passed = postgres::passed(&said);
+    assert!(passed >= 20, "only {passed} tests ran:\n{said}");
+}
+
+/// `GET` of that path on the port of the figures, with its status line.
+fn health(server: &Server, path: &str) -> String {
+    let mut stream = TcpStream::connect(server.ready().metrics.unwrap()).unwrap();
+    let limit = Some(Duration::from_secs(5));
+    stream.set_read_timeout(limit).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// One case of `directory.py`.
+fn script(python: &Path, server: &Server, case: &str) {
+    let key = server.credentials();
+    let output = Command::new(python)
+        .arg(repository().join("tests/interop/directory.py"))
+        .arg(case)
+        .env(
+            "ENDPOINT",
+            format!("https://{}", server.ready().https.unwrap()),
+        )
+        .env("ACCESS_KEY", key.access_key_id)
+        .env("SECRET_KEY", key.secret_access_key)
+        .env("REGION", key.region)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{case}: {}\n--- the server's log ---\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        server.log()
+    );
+}
+
+#[test]
+fn a_database_that_goes_away_and_comes_back_is_waited_for_and_calls_go_on() {
+    let Some(mut cluster) = Cluster::start(Syncing::On) else {
+        return;
+    };
+    let Some(python) = python() else { return };
+    let url = cluster.database("campanile");
+    // The phones of this test send nothing.
+    let server = Server::start(&[("store.database", &url), ("media.timeout", "10m")]);
+    let meeting = server.meeting_create();
+    script(&python, &server, "accounts");
+    let sip = server.ready().sip_udp.unwrap();
+    let mut call = Dialler::new(sip, &meeting.pin);
+    let answer = call.invite(OFFER);
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+
+    cluster.stop();
+    script(&python, &server, "everything_is_unavailable");
+    assert!(health(&server, "/live").starts_with("HTTP/1.1 200"));
+    let mut another = Dialler::new(sip, &meeting.pin);
+    let answer = another.invite(OFFER);
+    assert!(answer.starts_with("SIP/2.0 500"), "{answer}");
+    assert!(call.options().contains("200"), "the call goes on");
+
+    cluster.run();
+    // No word to the server: it finds out by itself.
+    wait_for("the database to be used again", RECOVERING, || {
+        let mut call = Dialler::new(sip, &meeting.pin);
+        let well = call.invite(OFFER).starts_with("SIP/2.0 200");
+        well.then(|| call.bye())
+    });
+    script(&python, &server, "accounts");
+    // The seventh request of the dialog was the OPTIONS.
+    call.send("BYE", 8, "");
+    assert!(call.read().starts_with("SIP/2.0 200"));
+    assert!(!server.log().contains(postgres::PASSWORD));
+}
+
+#[test]
+fn no_secret_lies_in_the_database_in_clear() {
+    let Some(cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    let Some(python) = python() else { return };
+    let url = cluster.database("campanile");
+    let server = Server::start(&[("store.database", &url)]);
+    script(&python, &server, "plant_secrets");
+    let dump = cluster.dump(&url);
+    let secret = server.credentials().secret_access_key;
+    for planted in [secret.as_str(), "planted-trunk-password"] {
+        assert!(!dump.contains(planted), "{planted} is in clear");
+    }
+    assert!(dump.contains("planted-trunk-user"), "the right database");
+}
+
+#[test]
+fn a_wrong_password_or_url_stops_the_start_and_is_not_told() {
+    let Some(cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    let url = cluster.url();
+    let data = tempfile::tempdir().unwrap();
+    let start = |url: &str, password: Option<&str>| {
+        let mut command = campanile();
+        command.args(["serve", "--data"]).arg(data.path());
+        for listener in ["HTTP", "SIP__TLS", "MEDIA", "METRICS"] {
+            command.env(format!("CAMPANILE__{listener}__LISTEN"), "127.0.0.1:0");
+        }
+        command.env("CAMPANILE__STORE__DATABASE", url);
+        if let Some(password) = password {
+            command.env("CAMPANILE_STORE_PASSWORD", password);
+        }
+        let output = command.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), told)
+    };
+    let (code, told) = start(&url, Some("planted-wrong-word"));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("password authentication failed"), "{told}");
+    assert!(!told.contains("planted"), "{told}");
+    for (wrong, says) in [
+        (url.replace("postgres://", "mysql://"), "mysql"),
+        (format!("{url}&sslmode=require"), "not encrypted"),
+        (format!("{url}&colour=red"), "colour"),
+        ("postgres".to_owned(), "no URL"),
+    ] {
+        let (code, told) = start(&wrong, None);
+        assert_eq!(code, Some(64), "{told}");
+        assert!(
+            told.contains("store.database") && told.contains(says),
+            "{told}"
+        );
+        assert!(!told.contains("planted"), "{told}");
+    }
+}
+
+/// Opens a store as a server of its own would, with a data folder of its own.
+async fn open(url: &str, key: &KeySource) -> Result<(tempfile::TempDir, Store), StoreError> {
+    let data = tempfile::tempdir().unwrap();
+    let database = Database::Postgres(PostgresUrl::new(url).unwrap());
+    let store = Store::open_with(data.path(), &database, key).await?;
+    Ok((data, store))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_start_at_once_on_one_database_decide_one_deployment() {
+    let Some(cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    let url = cluster.database("campanile");
+    let key = KeySource::Text(Secret::new("A".repeat(43) + "="));
+    let starts: Vec<_> = (0..6)
+        .map(|number| {
+            let (url, key) = (url.clone(), key.clone());
+            tokio::spawn(async move {
+                let (_data, store) = open(&url, &key).await.unwrap();
+                let deployment = store.deployment(None, number).await.unwrap();
+                let account = &deployment.account_id;
+                let first = store.first_administrator(account, number).await.unwrap();
+                let page = store.page_key().await.unwrap();
+                (deployment.clone(), first.access_key_id, page)
+            })
+        })
+        .collect();
+    let mut decided = Vec::new();
+    for start in starts {
+        decided.push(start.await.unwrap());
+    }
+    decided.dedup();
+    assert_eq!(decided.len(), 1, "{decided:?}");
+
+    // Whoever comes first with a key of its own has decided which one it is.
+    let url = cluster.database("another");
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { open(&url, &KeySource::DataFolder).await })
+        })
+        .collect();
+    let mut well = 0;
+    for start in starts {
+        match start.await.unwrap() {
+            Ok(_) => well += 1,
+            Err(StoreError::Key(BadKey::Wrong | BadKey::Missing(_))) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(well, 1);
+}
+
+const RECOVERING: Duration = Duration::from_secs(30);
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 9 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
