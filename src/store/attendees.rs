@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-use super::{Listed, Page, Secret, Store, StoreError, draw};
+use super::seal::Place;
+use super::{Listed, Page, Seal, Secret, Store, StoreError, draw};
 
 /// An attendee as asked for, already checked. Capabilities are the API's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,13 @@ pub struct Attendee {
 const COLUMNS: &str = "attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms, \
     dial_suffix";
 
+/// Where the join tokens stand, but for the row.
+pub(super) const TOKEN: Place<'static> = Place {
+    table: "attendees",
+    column: "join_token",
+    row: "",
+};
+
 impl Store {
     /// Makes an attendee of a meeting, or finds the one of the same external user.
     ///
@@ -52,7 +60,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Attendee, StoreError> {
         let mut transaction = self.write().await?;
-        let attendee = create(&mut transaction, meeting_id, asked, now_ms).await?;
+        let attendee = create(&mut transaction, &self.seal, meeting_id, asked, now_ms).await?;
         transaction.commit().await?;
         Ok(attendee)
     }
@@ -66,12 +74,12 @@ impl Store {
         join_token: &str,
     ) -> Result<Option<Attendee>, StoreError> {
         let found = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM attendees WHERE join_token = $1 AND removed_ms IS NULL"
+            "SELECT {COLUMNS} FROM attendees WHERE join_token_found_by = $1 AND removed_ms IS NULL"
         )))
-        .bind(join_token.to_owned())
+        .bind(found_by(&self.seal, join_token))
         .fetch_optional(&self.pool)
         .await?;
-        found.map(|row| from_row(&row)).transpose()
+        found.map(|row| from_row(&self.seal, &row)).transpose()
     }
 
     /// An attendee of a meeting.
@@ -90,7 +98,7 @@ impl Store {
         .bind(meeting_id.to_owned())
         .fetch_optional(&self.pool)
         .await?;
-        found.map(|row| from_row(&row)).transpose()
+        found.map(|row| from_row(&self.seal, &row)).transpose()
     }
 
     /// The attendees of a meeting.
@@ -111,7 +119,10 @@ impl Store {
         .bind(page.limit())
         .fetch_all(&self.pool)
         .await?;
-        let attendees = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+        let attendees = rows
+            .iter()
+            .map(|row| from_row(&self.seal, row))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(page.cut(attendees, |attendee| &attendee.attendee_id))
     }
 
@@ -167,13 +178,14 @@ impl Store {
         .bind(dial_suffix.to_owned())
         .fetch_optional(&self.pool)
         .await?;
-        found.map(|row| from_row(&row)).transpose()
+        found.map(|row| from_row(&self.seal, &row)).transpose()
     }
 }
 
 /// The same within a transaction that holds the write lock.
 pub(super) async fn create(
     transaction: &mut Transaction<'static, Any>,
+    seal: &Seal,
     meeting_id: &str,
     asked: &NewAttendee,
     now_ms: i64,
@@ -186,7 +198,7 @@ pub(super) async fn create(
     .fetch_optional(&mut **transaction)
     .await?;
     if let Some(row) = known {
-        return from_row(&row);
+        return from_row(seal, &row);
     }
     let attendee = Attendee {
         attendee_id: draw::uuid()?,
@@ -196,8 +208,10 @@ pub(super) async fn create(
         created_ms: now_ms,
         dial_suffix: free_suffix(transaction, meeting_id).await?,
     };
+    let row = &attendee.attendee_id;
+    let sealed = seal.seal(Place { row, ..TOKEN }, attendee.join_token.expose())?;
     sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO attendees ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        "INSERT INTO attendees ({COLUMNS}, join_token_found_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     )))
     .bind(attendee.attendee_id.clone())
     .bind(attendee.meeting_id.clone())
@@ -205,9 +219,10 @@ pub(super) async fn create(
     .bind(asked.audio.clone())
     .bind(asked.video.clone())
     .bind(asked.content.clone())
-    .bind(attendee.join_token.expose().to_owned())
+    .bind(sealed)
     .bind(now_ms)
     .bind(attendee.dial_suffix.clone())
+    .bind(found_by(seal, attendee.join_token.expose()))
     .execute(&mut **transaction)
     .await?;
     Ok(attendee)
@@ -242,9 +257,20 @@ async fn free_suffix(
 /// How many suffixes there are. As long as one is free it is found soon enough: a thousand draws, should it be the last.
 const SUFFIXES: usize = 1000;
 
-fn from_row(row: &AnyRow) -> Result<Attendee, StoreError> {
+/// By what a join token is found.
+pub(super) fn found_by(seal: &Seal, join_token: &str) -> String {
+    seal.found_by("join_token", join_token)
+}
+
+fn from_row(seal: &Seal, row: &AnyRow) -> Result<Attendee, StoreError> {
+    let (attendee_id, token): (String, String) = (row.try_get(0)?, row.try_get(6)?);
+    let place = Place {
+        row: &attendee_id,
+        ..TOKEN
+    };
     Ok(Attendee {
-        attendee_id: row.try_get(0)?,
+        join_token: seal.open(place, &token)?,
+        attendee_id,
         meeting_id: row.try_get(1)?,
         asked: NewAttendee {
             external_user_id: row.try_get(2)?,
@@ -252,7 +278,6 @@ fn from_row(row: &AnyRow) -> Result<Attendee, StoreError> {
             video: row.try_get(4)?,
             content: row.try_get(5)?,
         },
-        join_token: Secret::new(row.try_get(6)?),
         created_ms: row.try_get(7)?,
         dial_suffix: row.try_get(8)?,
     })

@@ -4,8 +4,9 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Attendee, NewAttendee};
-use super::{Store, StoreError, attendees, draw, pin};
+use super::pin::OF_MEETING;
+use super::seal::Place;
+use super::{Attendee, NewAttendee, Seal, Store, StoreError, attendees, draw, pin};
 
 /// A meeting as asked for, already checked.
 #[derive(Clone, PartialEq, Debug)]
@@ -71,7 +72,7 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         let meeting = if let Some(row) = known {
-            let meeting = from_row(&row)?;
+            let meeting = from_row(&self.seal, &row)?;
             if meeting.asked.request_digest != asked.request_digest {
                 return Ok((meeting, Vec::new()));
             }
@@ -79,18 +80,25 @@ impl Store {
         } else {
             let meeting = Meeting {
                 meeting_id: draw::uuid()?,
-                pin: pin::free(&mut transaction).await?,
+                pin: pin::free(&mut transaction, &self.seal).await?,
                 asked,
                 created_ms: now_ms,
                 ended_ms: None,
             };
-            insert(&mut transaction, &meeting).await?;
+            insert(&mut transaction, &self.seal, &meeting).await?;
             meeting
         };
         let mut joined = Vec::with_capacity(attendees.len());
         for attendee in attendees {
             joined.push(
-                attendees::create(&mut transaction, &meeting.meeting_id, attendee, now_ms).await?,
+                attendees::create(
+                    &mut transaction,
+                    &self.seal,
+                    &meeting.meeting_id,
+                    attendee,
+                    now_ms,
+                )
+                .await?,
             );
         }
         transaction.commit().await?;
@@ -111,7 +119,8 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn meeting_by_pin(&self, pin: &str) -> Result<Option<Meeting>, StoreError> {
-        self.one("pin = $1", pin.to_owned()).await
+        self.one("pin_found_by = $1", pin::found_by(&self.seal, pin))
+            .await
     }
 
     /// The newest running meetings of an account, newest first.
@@ -131,7 +140,7 @@ impl Store {
         .bind(i64::from(most))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(from_row).collect()
+        rows.iter().map(|row| from_row(&self.seal, row)).collect()
     }
 
     /// Ends a meeting; `false` where it had ended already or never was.
@@ -176,21 +185,25 @@ impl Store {
         .bind(value)
         .fetch_optional(&self.pool)
         .await?
-        .map(|row| from_row(&row))
+        .map(|row| from_row(&self.seal, &row))
         .transpose()
     }
 }
 
 async fn insert(
     transaction: &mut super::Transaction<'static, super::Any>,
+    seal: &Seal,
     meeting: &Meeting,
 ) -> Result<(), StoreError> {
     let asked = &meeting.asked;
+    let row = &meeting.meeting_id;
+    let pin = pin::stored(seal, Place { row, ..OF_MEETING }, &meeting.pin)?;
     sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO meetings ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        "INSERT INTO meetings ({COLUMNS}, pin_found_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     )))
     .bind(meeting.meeting_id.clone())
-    .bind(meeting.pin.clone())
+    .bind(pin.sealed)
     .bind(asked.account_id.clone())
     .bind(asked.external_meeting_id.clone())
     .bind(asked.meeting_host_id.clone())
@@ -203,19 +216,26 @@ async fn insert(
     .bind(asked.notifications.to_string())
     .bind(meeting.created_ms)
     .bind(meeting.ended_ms)
+    .bind(pin.found_by)
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
-fn from_row(row: &AnyRow) -> Result<Meeting, StoreError> {
+fn from_row(seal: &Seal, row: &AnyRow) -> Result<Meeting, StoreError> {
+    let (meeting_id, pin): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let place = Place {
+        row: &meeting_id,
+        ..OF_MEETING
+    };
+    let pin = seal.open(place, &pin)?.expose().to_owned();
     let document = |column: usize| -> Result<Value, StoreError> {
         let text: String = row.try_get(column)?;
         Ok(serde_json::from_str(&text)?)
     };
     Ok(Meeting {
-        meeting_id: row.try_get(0)?,
-        pin: row.try_get(1)?,
+        meeting_id,
+        pin,
         asked: NewMeeting {
             account_id: row.try_get(2)?,
             external_meeting_id: row.try_get(3)?,

@@ -13,6 +13,8 @@ mod meetings;
 mod numbers;
 mod page;
 mod pin;
+#[cfg(test)]
+mod plans;
 mod policies;
 mod principals;
 mod rooms;

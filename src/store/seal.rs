@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
@@ -59,10 +60,12 @@ pub struct Place<'a> {
     pub row: &'a str,
 }
 
-/// Seals and opens the secrets of one database. Cloning shares the key.
+/// Seals and opens the secrets of one database. Cloning shares the keys.
 #[derive(Clone)]
 pub struct Seal {
     key: Arc<LessSafeKey>,
+    /// Another one, made of the master key, by which sealed texts are found again.
+    finding: Arc<hmac::Key>,
 }
 
 impl std::fmt::Debug for Seal {
@@ -105,8 +108,12 @@ impl Seal {
             .decode(text.expose().trim())
             .map_err(|_| BadKey::Shape)?;
         let key = UnboundKey::new(&AES_256_GCM, &octets).map_err(|_| BadKey::Shape)?;
+        // HMAC as a key derivation function (NIST SP 800-108): neither key says anything of the other.
+        let master = hmac::Key::new(hmac::HMAC_SHA256, &octets);
+        let finding = hmac::sign(&master, FINDING);
         Ok(Self {
             key: Arc::new(LessSafeKey::new(key)),
+            finding: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, finding.as_ref())),
         })
     }
 
@@ -127,6 +134,13 @@ impl Seal {
             .map_err(|_| StoreError::Unsealed(place.table, place.column))?;
         let whole = [nonce.as_slice(), &octets, tag.as_ref()].concat();
         Ok(format!("{PREFIX}{}", STANDARD.encode(whole)))
+    }
+
+    /// By what a sealed text is found: the same for the same text, and nothing to who has not the key, however few
+    /// digits the text has. `what` keeps apart texts that are not looked up together.
+    pub(super) fn found_by(&self, what: &'static str, clear: &str) -> String {
+        let octets = [what, clear].join("\0").into_bytes();
+        STANDARD.encode(hmac::sign(&self.finding, &octets))
     }
 
     /// The secret that is stored in that place.
@@ -197,6 +211,9 @@ pub const FILE: &str = "secrets.key";
 /// What a sealed text begins with; the number is that of the method.
 const PREFIX: &str = "sealed:1:";
 
+/// What the second key is made for.
+const FINDING: &[u8] = b"campanile: texts that are found by their value";
+
 /// Octets of a master key.
 pub(super) const KEY_OCTETS: usize = 32;
 
@@ -238,6 +255,23 @@ mod tests {
         }
         // The same text never looks the same.
         assert_ne!(seal.seal(PLACE, "open sesame").unwrap(), stored);
+    }
+
+    #[test]
+    fn a_text_is_found_by_the_same_with_the_same_key_only() {
+        let other = Seal::new(&Secret::new(STANDARD.encode([8; 32]))).unwrap();
+        let found = seal().found_by("pin", "1234567890");
+        assert_eq!(seal().found_by("pin", "1234567890"), found);
+        for else_found in [
+            seal().found_by("pin", "1234567891"),
+            seal().found_by("join_token", "1234567890"),
+            other.found_by("pin", "1234567890"),
+        ] {
+            assert_ne!(else_found, found);
+        }
+        // RFC 4231's construction over the derived key, worked out by the standard library's rules in Python:
+        // key = hmac(bytes([7] * 32), FINDING), hmac(key, b"pin\x001234567890").
+        assert_eq!(found, "tB6QJ6YI8QjuMgtGyD4wJgQn2nnyM6VsZ4YLiEEejsk=");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::{Store, StoreError, draw};
 
 /// The owner of what belongs to the deployment.
-const DEPLOYMENT: &str = "";
+pub(super) const DEPLOYMENT: &str = "";
 
 impl Store {
     /// A setting's document.

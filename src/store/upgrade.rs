@@ -3,8 +3,11 @@
 use sqlx::{AnyPool, Row};
 
 use super::access_keys::{ADMINISTRATOR, SECRET};
+use super::attendees::TOKEN;
+use super::pin::{OF_MEETING, OF_USER};
 use super::principals::{self, NewPrincipal};
 use super::seal::{self, Place};
+use super::settings::DEPLOYMENT;
 use super::{BadKey, PrincipalKind, Store, StoreError};
 
 /// Whether anything in the database was sealed already.
@@ -23,12 +26,15 @@ impl Store {
     /// Proves the master key, then brings rows from older versions up to date. The proof is written last: whatever
     /// a start that was cut short has left undone, the next one does.
     pub(super) async fn upgrade(&self) -> Result<(), StoreError> {
-        if !self.is_proved().await? {
+        let sealed = self.setting(DEPLOYMENT, SEALED).await?;
+        if !self.is_proved().await? || sealed != Some(EVERYTHING.into()) {
             self.seal_clear_keys().await?;
+            for found in FOUND {
+                self.seal_clear_and_find(found).await?;
+            }
             // The old texts still lie in free pages and in the log.
-            self.kind
-                .forget_the_past(&self.pool, &["access_keys"])
-                .await?;
+            let tables = ["access_keys", "attendees", "meetings", "users"];
+            self.kind.forget_the_past(&self.pool, &tables).await?;
             let proof = self.seal.seal(PROOF, PROVED)?;
             // Another server at its first start may have been faster; then its key is the one.
             self.change(
@@ -39,6 +45,7 @@ impl Store {
             )
             .await?;
             self.is_proved().await?;
+            self.set(DEPLOYMENT, SEALED, &EVERYTHING.into()).await?;
         }
         self.adopt_keys().await
     }
@@ -73,6 +80,31 @@ impl Store {
             let sealed = self.seal.seal(place, &secret)?;
             sqlx::query("UPDATE access_keys SET secret_access_key = $1 WHERE access_key_id = $2")
                 .bind(sealed)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Seals the texts of a column that stand in clear, and writes by what they are found.
+    async fn seal_clear_and_find(&self, found: Found) -> Result<(), StoreError> {
+        let Found { place, id, what } = found;
+        let Place { table, column, .. } = place;
+        let mut transaction = self.write().await?;
+        let clear = format!("SELECT {id}, {column} FROM {table} WHERE {column}_found_by IS NULL");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(clear))
+            .fetch_all(&mut *transaction)
+            .await?;
+        let seal =
+            format!("UPDATE {table} SET {column} = $1, {column}_found_by = $2 WHERE {id} = $3");
+        for row in rows {
+            let (id, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let place = Place { row: &id, ..place };
+            sqlx::query(sqlx::AssertSqlSafe(seal.clone()))
+                .bind(self.seal.seal(place, &text)?)
+                .bind(self.seal.found_by(what, &text))
                 .bind(id)
                 .execute(&mut *transaction)
                 .await?;
@@ -120,6 +152,38 @@ impl Store {
     }
 }
 
+/// A column of secrets that are found by their value, by the column of that name with `_found_by`.
+#[derive(Clone, Copy)]
+struct Found {
+    place: Place<'static>,
+    /// The column of the primary key.
+    id: &'static str,
+    /// What keeps them apart from others, for [`super::Seal::found_by`].
+    what: &'static str,
+}
+
+const FOUND: [Found; 3] = [
+    Found {
+        place: TOKEN,
+        id: "attendee_id",
+        what: "join_token",
+    },
+    Found {
+        place: OF_MEETING,
+        id: "meeting_id",
+        what: "pin",
+    },
+    Found {
+        place: OF_USER,
+        id: "user_id",
+        what: "pin",
+    },
+];
+
+/// The setting that says how much is sealed, and its value when all is: 1 were the secrets of keys alone.
+const SEALED: &str = "Sealed";
+const EVERYTHING: i64 = 2;
+
 const PROOF: Place<'static> = Place {
     table: "seal_proof",
     column: "proof",
@@ -140,11 +204,11 @@ mod tests {
     use crate::store::testing::{database_of, url_of};
     use crate::store::{Database, KeySource, Secret};
 
-    /// A database as the version before principals left it, with two keys in clear.
-    async fn old_database(data: &Path) {
+    /// A database as a version with these migrations left it.
+    async fn database_of_version(data: &Path, migrations: &[&str]) -> AnyPool {
         sqlx::any::install_default_drivers();
         let folder = tempfile::tempdir().unwrap();
-        for name in ["0001_meetings.sql", "0002_dial_in.sql"] {
+        for name in migrations {
             let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
             std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
         }
@@ -160,6 +224,13 @@ mod tests {
             .run(&pool)
             .await
             .unwrap();
+        pool
+    }
+
+    /// A database as the version before principals left it, with two keys in clear.
+    async fn old_database(data: &Path) {
+        let before = ["0001_meetings.sql", "0002_dial_in.sql"];
+        let pool = database_of_version(data, &before).await;
         for (id, secret, user) in [
             ("AKIAOLDADMINISTRATOR", OLD_SECRET, "administrator"),
             ("AKIAOLDUSEROLDUSEROL", "another-planted-secret", "bob"),
@@ -217,6 +288,91 @@ mod tests {
             assert!(may.is_empty());
             store.close().await;
         }
+    }
+
+    const OLD_TOKEN: &str = "planted-join-token-of-ada";
+    const OLD_PIN: &str = "5550001234";
+    const OLD_PERSONAL_PIN: &str = "5550005678";
+
+    #[tokio::test]
+    async fn join_tokens_and_pins_in_clear_are_sealed_and_found_all_the_same() {
+        let data = tempfile::tempdir().unwrap();
+        let before = [
+            "0001_meetings.sql",
+            "0002_dial_in.sql",
+            "0003_principals.sql",
+            "0004_directory.sql",
+        ];
+        let pool = database_of_version(data.path(), &before).await;
+        for sql in [
+            format!(
+                "INSERT INTO meetings (meeting_id, account_id, pin, external_meeting_id, media_region, \
+                 client_request_token, request_digest, features, tenant_ids, tags, notifications, created_ms) \
+                 VALUES ('m', '123456789012', '{OLD_PIN}', 'x', 'us-east-1', 't', 'd', '{{}}', '[]', '[]', '{{}}', 1)"
+            ),
+            format!(
+                "INSERT INTO attendees (attendee_id, meeting_id, external_user_id, join_token, audio, video, content, \
+                 created_ms) VALUES ('a', 'm', 'ada', '{OLD_TOKEN}', 'Send', 'Send', 'Send', 1)"
+            ),
+            "INSERT INTO accounts (account_id, owner, name, account_type, default_license, delegate_groups, settings, \
+             retention, created_ms) VALUES ('c', '123456789012', 'x', 'Team', 'Pro', '[]', '{}', '{}', 1)"
+                .to_owned(),
+            format!(
+                "INSERT INTO users (user_id, account_id, license_type, user_type, registration_status, personal_pin, \
+                 metadata, telephony, created_ms) \
+                 VALUES ('u', 'c', 'Pro', 'PrivateUser', 'Registered', '{OLD_PERSONAL_PIN}', '{{}}', '{{}}', 1)"
+            ),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+        pool.close().await;
+        let planted = [OLD_TOKEN, OLD_PIN, OLD_PERSONAL_PIN];
+        let in_a_file = matches!(database_of(data.path()), Database::DataFolder);
+        for text in planted {
+            assert_eq!(somewhere_in(data.path(), text), in_a_file, "{text}");
+        }
+        for round in 0..3 {
+            let store = Store::open(data.path()).await.unwrap();
+            for text in planted {
+                assert!(!somewhere_in(data.path(), text), "{text}, round {round}");
+            }
+            let meeting = store.meeting_by_pin(OLD_PIN).await.unwrap().unwrap();
+            assert_eq!(
+                (meeting.meeting_id.as_str(), meeting.pin.as_str()),
+                ("m", OLD_PIN)
+            );
+            let ada = store.attendee_by_token(OLD_TOKEN).await.unwrap().unwrap();
+            assert!(ada.attendee_id == "a" && ada.join_token.matches(OLD_TOKEN));
+            let user = store.user("c", "u").await.unwrap().unwrap();
+            assert_eq!(user.personal_pin, OLD_PERSONAL_PIN);
+            if round == 0 {
+                // As if the process had died when all was sealed and the free pages not yet written anew.
+                sqlx::query("DELETE FROM settings WHERE name = $1")
+                    .bind(SEALED)
+                    .execute(&store.pool)
+                    .await
+                    .unwrap();
+            }
+            store.close().await;
+        }
+        // What stands in the database tells nothing, moved or guessed at.
+        let store = Store::open(data.path()).await.unwrap();
+        let row = sqlx::query("SELECT join_token, join_token_found_by FROM attendees")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        let (sealed, found_by): (String, String) = (row.get(0), row.get(1));
+        for stored in [sealed.as_str(), found_by.as_str()] {
+            assert!(store.attendee_by_token(stored).await.unwrap().is_none());
+        }
+        let elsewhere = Place { row: "b", ..TOKEN };
+        assert!(store.seal.open(elsewhere, &sealed).is_err());
+        assert!(store.reset_pin("c", "u").await.unwrap());
+        let user = store.user("c", "u").await.unwrap().unwrap();
+        assert_ne!(user.personal_pin, OLD_PERSONAL_PIN);
     }
 
     #[tokio::test]

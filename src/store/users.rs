@@ -2,6 +2,8 @@
 
 use sqlx::FromRow;
 
+use super::pin::OF_USER;
+use super::seal::Place;
 use super::{Listed, Page, Store, StoreError, draw, pin};
 
 /// A user.
@@ -113,14 +115,17 @@ impl Store {
             invitation_status: asked.invited.then(|| "Pending".to_owned()),
             registered_ms: (!asked.invited).then_some(now_ms),
             invited_ms: asked.invited.then_some(now_ms),
-            personal_pin: pin::free(&mut transaction).await?,
+            personal_pin: pin::free(&mut transaction, &self.seal).await?,
             metadata: "{}".to_owned(),
             telephony: "{}".to_owned(),
             logged_out_ms: None,
             created_ms: now_ms,
         };
+        let row = &user.user_id;
+        let pin = pin::stored(&self.seal, Place { row, ..OF_USER }, &user.personal_pin)?;
         let done = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "INSERT INTO users ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+            "INSERT INTO users ({COLUMNS}, personal_pin_found_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
              ON CONFLICT (account_id, email) DO NOTHING"
         )))
         .bind(user.user_id.clone())
@@ -133,11 +138,12 @@ impl Store {
         .bind(user.invitation_status.clone())
         .bind(user.registered_ms)
         .bind(user.invited_ms)
-        .bind(user.personal_pin.clone())
+        .bind(pin.sealed)
         .bind(user.metadata.clone())
         .bind(user.telephony.clone())
         .bind(user.logged_out_ms)
         .bind(user.created_ms)
+        .bind(pin.found_by)
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
@@ -152,13 +158,14 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn user(&self, account_id: &str, user_id: &str) -> Result<Option<User>, StoreError> {
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM users WHERE user_id = $1 AND account_id = $2"
         )))
         .bind(user_id.to_ascii_lowercase())
         .bind(account_id.to_owned())
         .fetch_optional(&self.pool)
-        .await?)
+        .await?;
+        found.map(|user| self.with_pin(user)).transpose()
     }
 
     /// The account's users in the order they came, of that address or kind where asked for.
@@ -192,7 +199,25 @@ impl Store {
             query = query.bind(text);
         }
         let rows = query.fetch_all(&self.pool).await?;
-        Ok(page.cut(rows, |user: &User| &user.user_id))
+        let users = rows
+            .into_iter()
+            .map(|user| self.with_pin(user))
+            .collect::<Result<_, _>>()?;
+        Ok(page.cut(users, |user: &User| &user.user_id))
+    }
+
+    /// The user with the PIN in clear, as it came from the database with a sealed one.
+    fn with_pin(&self, mut user: User) -> Result<User, StoreError> {
+        let place = Place {
+            row: &user.user_id,
+            ..OF_USER
+        };
+        user.personal_pin = self
+            .seal
+            .open(place, &user.personal_pin)?
+            .expose()
+            .to_owned();
+        Ok(user)
     }
 
     /// Sets fields of a user, all or none; `false` where there is no such user.
@@ -272,12 +297,19 @@ impl Store {
     /// The database.
     pub async fn reset_pin(&self, account_id: &str, user_id: &str) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
-        let pin = pin::free(&mut transaction).await?;
+        let pin = pin::free(&mut transaction, &self.seal).await?;
+        let user_id = user_id.to_ascii_lowercase();
+        let place = Place {
+            row: &user_id,
+            ..OF_USER
+        };
+        let pin = pin::stored(&self.seal, place, &pin)?;
         let done = sqlx::query(
-            "UPDATE users SET personal_pin = $1 WHERE user_id = $2 AND account_id = $3",
+            "UPDATE users SET personal_pin = $1, personal_pin_found_by = $2 WHERE user_id = $3 AND account_id = $4",
         )
-        .bind(pin)
-        .bind(user_id.to_ascii_lowercase())
+        .bind(pin.sealed)
+        .bind(pin.found_by)
+        .bind(user_id)
         .bind(account_id.to_owned())
         .execute(&mut *transaction)
         .await?;

@@ -602,6 +602,15 @@ def plant_secrets():
         VoiceConnectorId=connector["VoiceConnectorId"],
         Credentials=[{"Username": "planted-trunk-user", "Password": "planted-trunk-password"}],
     )
+    meetings = client("chime-sdk-meetings")
+    meeting = meetings.create_meeting(
+        ClientRequestToken="planted", MediaRegion=os.environ["REGION"], ExternalMeetingId="planted"
+    )["Meeting"]["MeetingId"]
+    attendee = meetings.create_attendee(MeetingId=meeting, ExternalUserId="planted")["Attendee"]
+    print(attendee["JoinToken"])
+    chime = client("chime")
+    account = chime.create_account(Name="planted")["Account"]["AccountId"]
+    print(chime.create_user(AccountId=account, Username="planted")["User"]["PersonalPIN"])
 
 
 def not_offered():

@@ -9,7 +9,9 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sqlx::any::AnyPoolOptions;
+use campanile::store::seal::Place;
+use campanile::store::{Database, KeySource, Store};
+use sqlx::{AnyConnection, Connection};
 
 use crate::support::server::Server;
 use crate::support::signed::Client;
@@ -191,40 +193,49 @@ fn user_id(number: u32) -> String {
 
 /// Puts people and numbers into the database of a server that does not run, in one go.
 fn fill(server: &Server, account: &str, size: Size) {
-    sqlx::any::install_default_drivers();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
+        let (file, key) = (Database::DataFolder, KeySource::DataFolder);
+        let store = Store::open_with(&server.data(), &file, &key).await.unwrap();
         let url = format!("sqlite:{}", server.database());
-        let pool = AnyPoolOptions::new()
-            .max_connections(1)
-            .connect(&url)
+        let mut database = AnyConnection::connect(&url).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        for number in 0..size.users {
+            let id = user_id(number);
+            let place = Place {
+                table: "users",
+                column: "personal_pin",
+                row: &id,
+            };
+            let pin = store.seal().seal(place, &(1_000_000_000 + number).to_string());
+            sqlx::query(
+                "INSERT INTO users (user_id, account_id, email, display_name, license_type, user_type, \
+                 registration_status, registered_ms, personal_pin, personal_pin_found_by, metadata, telephony, \
+                 created_ms) VALUES ($1, $2, 'user' || $3 || '@example.org', 'User ' || $3, 'Pro', 'PrivateUser', \
+                 'Registered', 1, $4, $3, '{}', '{}', 1)",
+            )
+            .bind(id.clone())
+            .bind(account.to_owned())
+            .bind(number.to_string())
+            .bind(pin.unwrap())
+            .execute(&mut *transaction)
             .await
             .unwrap();
-        let counting = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)";
-        let users = format!(
-            "{counting} INSERT INTO users (user_id, account_id, email, display_name, license_type, user_type, \
-             registration_status, registered_ms, personal_pin, metadata, telephony, created_ms) \
-             SELECT printf('01900000-0000-7000-8000-%012x', i), $2, 'user' || i || '@example.org', 'User ' || i, \
-             'Pro', 'PrivateUser', 'Registered', 1, CAST(1000000000 + i AS TEXT), '{{}}', '{{}}', 1 FROM n"
-        );
-        let numbers = format!(
-            "{counting} INSERT INTO phone_numbers (e164, owner, country, number_type, product_type, order_id, \
-             created_ms, updated_ms) \
-             SELECT printf('+1206%07d', i), $2, 'US', 'Local', 'VoiceConnector', 'filled', 1, 1 FROM n"
-        );
-        let owner = server.credentials().account_id;
-        for (sql, count, of) in [
-            (users, size.users, account),
-            (numbers, size.numbers, owner.as_str()),
-        ] {
-            sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(i64::from(count))
-                .bind(of.to_owned())
-                .execute(&pool)
-                .await
-                .unwrap();
         }
-        pool.close().await;
+        for number in 0..size.numbers {
+            sqlx::query(
+                "INSERT INTO phone_numbers (e164, owner, country, number_type, product_type, order_id, created_ms, \
+                 updated_ms) VALUES ($1, $2, 'US', 'Local', 'VoiceConnector', 'filled', 1, 1)",
+            )
+            .bind(format!("+1206{number:07}"))
+            .bind(server.credentials().account_id)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        }
+        transaction.commit().await.unwrap();
+        database.close().await.unwrap();
+        store.close().await;
     });
 }
 

@@ -51,7 +51,7 @@ fn health(server: &Server, path: &str) -> String {
 }
 
 /// One case of `directory.py`.
-fn script(python: &Path, server: &Server, case: &str) {
+fn script(python: &Path, server: &Server, case: &str) -> String {
     let key = server.credentials();
     let output = Command::new(python)
         .arg(repository().join("tests/interop/directory.py"))
@@ -71,6 +71,7 @@ fn script(python: &Path, server: &Server, case: &str) {
         String::from_utf8_lossy(&output.stderr),
         server.log()
     );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -119,11 +120,16 @@ fn no_secret_lies_in_the_database_in_clear() {
     let Some(python) = python() else { return };
     let url = cluster.database("campanile");
     let server = Server::start(&[("store.database", &url)]);
-    script(&python, &server, "plant_secrets");
+    let told = script(&python, &server, "plant_secrets");
+    let meeting = server.meeting_create();
     let dump = cluster.dump(&url);
     let secret = server.credentials().secret_access_key;
-    for planted in [secret.as_str(), "planted-trunk-password"] {
-        assert!(!dump.contains(planted), "{planted} is in clear");
+    let ours = [secret.as_str(), &meeting.pin, "planted-trunk-password"];
+    for planted in ours.into_iter().chain(told.split_whitespace()) {
+        assert!(
+            planted.len() >= 10 && !dump.contains(planted),
+            "{planted} is in clear"
+        );
     }
     assert!(dump.contains("planted-trunk-user"), "the right database");
 }
