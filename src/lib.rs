@@ -8,6 +8,7 @@
 //! - [`node`]: the only place with sockets, threads and clocks.
 //! - [`control`]: meetings, attendees, keys: one noun per file.
 //! - [`record`]: metric log, SIP log, call events and records, and the trace that is told from them.
+//! - [`objects`]: buckets, in folders and on S3 servers, and the envelopes of sealed objects.
 //! - [`store`]: SQLite or PostgreSQL through one dialect.
 //! - [`http`]: API operations, browser signaling, the page.
 //! - [`config`]: typed configuration.
@@ -21,6 +22,7 @@ pub mod config;
 pub mod control;
 pub mod http;
 pub mod node;
+pub mod objects;
 pub mod record;
 pub mod store;
 pub mod trace_command;

@@ -1,15 +1,18 @@
 //! `campanile admin`: local administration of a running server, through the socket in its data folder.
 
 mod access;
+mod objects;
 mod table;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use axum::body::Bytes;
-use axum::http::{Method, Request, header};
+use axum::http::{Method, Request, Response, header};
 use clap::{Args, Subcommand};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -52,6 +55,9 @@ enum Noun {
     /// What users and roles may do.
     #[command(subcommand)]
     Policy(access::PolicyVerb),
+    /// Objects that are kept: call records, recordings and the like.
+    #[command(subcommand)]
+    Object(objects::ObjectVerb),
 }
 
 #[derive(Subcommand, Debug)]
@@ -99,10 +105,11 @@ type Answer = Result<Value, AdminError>;
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     match perform(arguments) {
-        Ok(text) => {
+        Ok(Some(text)) => {
             println!("{text}");
             ExitCode::SUCCESS
         }
+        Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("campanile admin: {error}");
             match error {
@@ -113,26 +120,29 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn perform(arguments: &Arguments) -> Result<String, AdminError> {
+/// What is to be printed, if anything.
+fn perform(arguments: &Arguments) -> Result<Option<String>, AdminError> {
     let config = Config::load(&Sources {
         file: arguments.config.clone(),
         data: arguments.data.clone(),
         environment: std::env::vars().collect(),
     })?;
     let socket = config.run().join(SOCKET);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AdminError::Broken(error.to_string()))?;
     let ask = |method: Method, path: &str, body: Option<Value>| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime
-            .map_err(|error| AdminError::Broken(error.to_string()))?
-            .block_on(request(socket.clone(), method, path.to_owned(), body))
+        runtime.block_on(request(socket.clone(), method, path.to_owned(), body))
+    };
+    let fetch = |path: &str, out: &mut dyn Write| {
+        runtime.block_on(fetch(socket.clone(), path.to_owned(), out))
     };
     let perform = |operation: &str, parameters: Value| {
         let path = format!("/access/{operation}");
         ask(Method::POST, &path, Some(parameters))
     };
-    Ok(match &arguments.noun {
+    let told = match &arguments.noun {
         Noun::Meeting(MeetingVerb::Create { external_id, json }) => {
             let made = ask(
                 Method::POST,
@@ -170,7 +180,9 @@ fn perform(arguments: &Arguments) -> Result<String, AdminError> {
         Noun::Key(verb) => access::keys(verb, &perform)?,
         Noun::Role(verb) => access::role(verb, &perform)?,
         Noun::Policy(verb) => access::policy(verb, &perform)?,
-    })
+        Noun::Object(verb) => return objects::object(verb, &ask, &fetch),
+    };
+    Ok(Some(told))
 }
 
 async fn request(
@@ -179,6 +191,47 @@ async fn request(
     path: String,
     body: Option<Value>,
 ) -> Result<Value, AdminError> {
+    let response = send(socket, method, path, body).await?;
+    let succeeded = response.status().is_success();
+    let answer = read(response).await?;
+    if succeeded {
+        Ok(answer)
+    } else {
+        Err(AdminError::Refused(text(&answer, "Message")))
+    }
+}
+
+/// Writes the octets of an answer as they come.
+async fn fetch(socket: PathBuf, path: String, out: &mut dyn Write) -> Result<(), AdminError> {
+    let mut response = send(socket, Method::GET, path, None).await?;
+    if !response.status().is_success() {
+        return Err(AdminError::Refused(text(&read(response).await?, "Message")));
+    }
+    while let Some(frame) = response.frame().await {
+        let frame = frame.map_err(|error| AdminError::Broken(error.to_string()))?;
+        if let Some(octets) = frame.data_ref() {
+            out.write_all(octets)
+                .map_err(|error| AdminError::Broken(error.to_string()))?;
+        }
+    }
+    out.flush()
+        .map_err(|error| AdminError::Broken(error.to_string()))
+}
+
+async fn read(response: Response<Incoming>) -> Result<Value, AdminError> {
+    let body = response.into_body().collect().await;
+    let bytes = body
+        .map_err(|error| AdminError::Broken(error.to_string()))?
+        .to_bytes();
+    serde_json::from_slice(&bytes).map_err(|error| AdminError::Broken(error.to_string()))
+}
+
+async fn send(
+    socket: PathBuf,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+) -> Result<Response<Incoming>, AdminError> {
     let broken = |error: hyper::Error| AdminError::Broken(error.to_string());
     let stream = UnixStream::connect(&socket)
         .await
@@ -198,21 +251,7 @@ async fn request(
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| AdminError::Broken(error.to_string()))?;
-    let response = sender.send_request(request).await.map_err(broken)?;
-    let succeeded = response.status().is_success();
-    let bytes = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(broken)?
-        .to_bytes();
-    let answer: Value =
-        serde_json::from_slice(&bytes).map_err(|error| AdminError::Broken(error.to_string()))?;
-    if succeeded {
-        Ok(answer)
-    } else {
-        Err(AdminError::Refused(text(&answer, "Message")))
-    }
+    sender.send_request(request).await.map_err(broken)
 }
 
 fn invitation(made: &Value) -> String {

@@ -73,7 +73,7 @@ pub(super) fn client_certificates(read: &Reader<'_>) -> Result<ClientCertificate
 /// What one value alone cannot show.
 pub(super) fn values(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
     if let Some(id) = &config.node.account_id
-        && (id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
+        && !account_id(id)
     {
         return Err(read.refuse(
             "node.account_id",
@@ -136,13 +136,7 @@ pub(super) fn values(config: &Config, read: &Reader<'_>) -> Result<(), ConfigErr
         ));
     }
     let bucket = &config.record.bucket;
-    if bucket.len() < 3
-        || bucket.len() > 63
-        || !bucket
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
-        || bucket.starts_with('.')
-    {
+    if !bucket_name(bucket) {
         return Err(read.refuse(
             "record.bucket",
             format!("{bucket:?} is no bucket name"),
@@ -219,6 +213,20 @@ fn shards(config: &Config, read: &Reader<'_>) -> Result<(), ConfigError> {
         return Err(read.refuse(key, problem, "move one of them"));
     }
     Ok(())
+}
+
+/// Twelve digits.
+pub(super) fn account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What S3 takes for a bucket's name, and a folder for its own.
+pub(super) fn bucket_name(text: &str) -> bool {
+    (3..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        && !text.starts_with('.')
 }
 
 /// A DNS name: labels of letters, digits and inner hyphens.

@@ -82,6 +82,7 @@ pub const KEYS: &[Key] = &[
     key("record.sip_messages", "true"),
     key("record.call_records", "true"),
     key("record.bucket", r#""campanile-records""#),
+    key("objects.buckets", "[]"),
 ];
 
 /// The section names that lead to keys: `sip` and `sip.tls`, for example.

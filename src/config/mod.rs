@@ -3,6 +3,7 @@
 //! Order of strength: argument, environment (`CAMPANILE__SECTION__KEY`), file, default. A key that
 //! nobody knows is refused. Relative paths are relative to the working directory.
 
+pub mod buckets;
 mod check;
 mod error;
 mod keys;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use call::authenticate::Users;
 
+pub use buckets::{Bucket, BucketPlace};
 pub use error::{ConfigError, EXIT_CODE, Origin};
 pub use keys::{KEYS, Key};
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub log: Log,
     /// What is kept of calls.
     pub record: Record,
+    /// Buckets beside the default one.
+    pub buckets: Vec<Bucket>,
     origins: HashMap<&'static str, Origin>,
 }
 
@@ -351,8 +355,8 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// `--data`, stronger than every other word about `node.data`.
     pub data: Option<PathBuf>,
-    /// The process's environment; only `CAMPANILE__…`, [`SECRETS_KEY`] and
-    /// [`STORE_PASSWORD`] are looked at.
+    /// The process's environment; only `CAMPANILE__…`, [`SECRETS_KEY`], [`STORE_PASSWORD`] and the AWS tools'
+    /// credentials are looked at.
     pub environment: Vec<(String, String)>,
 }
 
@@ -397,6 +401,19 @@ impl Config {
             config.secrets.key = KeySource::Text(key);
         }
         config.give_password(secret(STORE_PASSWORD))?;
+        let keys = buckets::keys(|name| {
+            let mut named = sources.environment.iter().rev();
+            named
+                .find(|(said, _)| said == name)
+                .map(|(_, value)| value.clone())
+        });
+        for bucket in &mut config.buckets {
+            if let BucketPlace::S3(s3) = &mut bucket.place
+                && let buckets::Credentials::Environment(known) = &mut s3.credentials
+            {
+                known.clone_from(&keys);
+            }
+        }
         Ok(config)
     }
 
@@ -476,6 +493,9 @@ impl Config {
                 return Err(self.refuse(key, bad.to_string(), bad.remedy()));
             }
         }
+        for bucket in &self.buckets {
+            self.check_bucket(bucket)?;
+        }
         check::writable(&self.node.data).map_err(|error| {
             self.refuse(
                 "node.data",
@@ -483,6 +503,27 @@ impl Config {
                 "name a folder that this user may write, with --data or node.data",
             )
         })
+    }
+
+    fn check_bucket(&self, bucket: &Bucket) -> Result<(), ConfigError> {
+        let BucketPlace::S3(s3) = &bucket.place else {
+            return Ok(());
+        };
+        let refuse = |problem: String, remedy| {
+            let problem = format!("bucket {:?}: {problem}", bucket.name);
+            Err(self.refuse("objects.buckets", problem, remedy))
+        };
+        match &s3.credentials {
+            buckets::Credentials::Environment(Some(_)) => Ok(()),
+            buckets::Credentials::Environment(None) => refuse(
+                "nothing says who we are there".to_owned(),
+                "name a file in credentials, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ),
+            buckets::Credentials::File(path) => match buckets::read_credentials(path) {
+                Ok(_) => Ok(()),
+                Err(bad) => refuse(bad.to_string(), "name a file as the AWS tools write it"),
+            },
+        }
     }
 
     fn check_tls(&self) -> Result<(), tls::BadTls> {
@@ -618,6 +659,7 @@ impl Config {
                 call_records: read.flag("record.call_records")?,
                 bucket: read.text("record.bucket")?,
             },
+            buckets: read.buckets("objects.buckets")?,
             origins: settings
                 .iter()
                 .map(|(key, setting)| (*key, setting.origin.clone()))

@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::error::{ConfigError, Origin};
 use super::source::{Setting, Settings};
-use super::{Listen, PortRange, users};
+use super::{Bucket, Listen, PortRange, buckets, users};
 use crate::control::inventory::Range;
 
 /// Takes typed values out of settings by key.
@@ -224,6 +224,24 @@ impl Reader<'_> {
                     .map_err(|_| self.refuse(key, format!("{item} is no range of numbers"), remedy))
             })
             .collect()
+    }
+
+    /// A list of buckets, each of another name.
+    pub(super) fn buckets(&self, key: &str) -> Result<Vec<Bucket>, ConfigError> {
+        let remedy = "write [[objects.buckets]] and its keys below";
+        let region = self.text("node.region")?;
+        let mut found: Vec<Bucket> = Vec::new();
+        for (number, item) in (1..).zip(self.list(key, remedy)?) {
+            let bucket = buckets::bucket(item, &region).map_err(|(bad, remedy)| {
+                self.refuse(key, format!("bucket {number}: {bad}"), remedy)
+            })?;
+            if found.iter().any(|other| other.name == bucket.name) {
+                let problem = format!("bucket {number}: its name was there before");
+                return Err(self.refuse(key, problem, "give each a name of its own"));
+            }
+            found.push(bucket);
+        }
+        Ok(found)
     }
 
     fn list(&self, key: &str, remedy: &str) -> Result<&[Value], ConfigError> {

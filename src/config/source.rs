@@ -175,7 +175,12 @@ fn owned(value: &DeValue<'_>) -> Option<Value> {
                 .map(|item| owned(item.get_ref()))
                 .collect::<Option<_>>()?,
         ),
-        DeValue::Table(_) => Value::Table(toml::Table::new()),
+        DeValue::Table(entries) => Value::Table(
+            entries
+                .iter()
+                .map(|(name, value)| Some((name.get_ref().to_string(), owned(value.get_ref())?)))
+                .collect::<Option<_>>()?,
+        ),
     })
 }
 

@@ -13,6 +13,7 @@ pub mod numbers;
 mod place;
 mod refusal;
 pub mod rooms;
+pub mod settings;
 pub mod tags;
 pub mod users;
 
@@ -26,6 +27,7 @@ pub use place::Place;
 pub use refusal::Refusal;
 
 use crate::node::desk::Handle;
+use crate::objects::Objects;
 use crate::store::{Deployment, Store};
 
 /// All that the operations work on. Cloning shares it.
@@ -33,6 +35,8 @@ use crate::store::{Deployment, Store};
 pub struct Control {
     /// What outlives the process.
     pub store: Store,
+    /// Where objects are kept.
+    pub objects: Objects,
     /// The way to the calls.
     pub desk: Handle,
     /// Who we are.

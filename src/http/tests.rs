@@ -39,6 +39,7 @@ pub(super) async fn server() -> Server {
     let (to_desk, desk) = mpsc::channel(16);
     let control = Control {
         store,
+        objects: crate::objects::tests::folders(data.path()),
         desk: Handle::new(to_desk),
         deployment,
         place: Place {

@@ -231,13 +231,18 @@ impl Node {
                 account_id: deployment.account_id.clone(),
             })
             .map_err(|e| fault("cannot write credentials.json", &e))?;
-        let (recorder, record_thread) =
-            Recorder::start(wiring::record_settings(config, &deployment, &local))?;
+        let objects = wiring::objects(config, &deployment, &store)?;
+        let (recorder, record_thread) = Recorder::start(
+            wiring::record_settings(config, &deployment, &local),
+            objects.clone(),
+            wiring::destination(config, &deployment, &store),
+        )?;
 
         let (to_desk, inbox) = desk::channel();
         let desk = Handle::new(to_desk.clone());
         let control = Control {
             store: store.clone(),
+            objects,
             desk: desk.clone(),
             deployment,
             place,
@@ -315,7 +320,13 @@ impl Node {
         {
             tracing::warn!("some connections did not close in time");
         }
-        self.recorder.finish().await;
+        // What does not go out in this time is in the spool.
+        if tokio::time::timeout(LAST_RECORDS, self.recorder.finish())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some records were not delivered in time; the next start does it");
+        }
         drop(self.recorder);
         let thread = self.record_thread;
         let joined = tokio::task::spawn_blocking(move || thread.join());
@@ -382,6 +393,9 @@ fn seed() -> Result<[u8; 32], SystemFault> {
 fn dtls_identity() -> Result<Identity, SystemFault> {
     Identity::generate().map_err(|e| fault("cannot make a DTLS certificate", &e))
 }
+
+/// Time for the last records to reach their buckets.
+const LAST_RECORDS: Duration = Duration::from_secs(10);
 
 /// Time for connections to close once told to.
 const LAST_TASKS: Duration = Duration::from_secs(5);

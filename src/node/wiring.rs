@@ -24,10 +24,12 @@ use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, caller, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, PortRange, SrtpPolicy};
-use crate::control::{Control, Directory, Place};
+use crate::control::{Control, Directory, Place, settings};
 use crate::http::{self, Patience, Shared};
-use crate::record::Settings;
-use crate::store::Deployment;
+use crate::objects::envelope::ObjectKey;
+use crate::objects::{self, ObjectError, Objects};
+use crate::record::{Destination, Settings};
+use crate::store::{Deployment, Store};
 
 /// Starts the media threads on the configured addresses.
 pub(super) fn start_shards(
@@ -164,12 +166,45 @@ pub(super) fn record_settings(
         region: config.node.region.clone(),
         account_id: deployment.account_id.clone(),
         connector_id: deployment.voice_connector_id.clone(),
-        bucket: config.record.bucket.clone(),
         media_metrics: config.record.media_metrics,
         sip_messages: config.record.sip_messages,
         call_records: config.record.call_records,
         meet_hosts,
     }
+}
+
+/// The buckets.
+pub(super) fn objects(
+    config: &Config,
+    deployment: &Deployment,
+    store: &Store,
+) -> Result<Objects, NodeError> {
+    let key = ObjectKey::new(store.seal().derive(objects::KEY_PURPOSE)?);
+    let key = key.map_err(|e| fault("cannot make the key of objects", &e))?;
+    let default = &config.record.bucket;
+    let folder = config.objects();
+    let own = &deployment.account_id;
+    Objects::open(&config.buckets, default, &folder, own, key).map_err(|error| {
+        let key = match &error {
+            ObjectError::Unusable(bucket, _) if bucket == default => "record.bucket",
+            _ => "objects.buckets",
+        };
+        let remedy = "name a folder that this user may write, or an S3 server";
+        config.refuse(key, error.to_string(), remedy).into()
+    })
+}
+
+/// How the record learns where call records go: the setting may change while it runs.
+pub(super) fn destination(config: &Config, deployment: &Deployment, store: &Store) -> Destination {
+    let (store, account) = (store.clone(), deployment.account_id.clone());
+    let default = config.record.bucket.clone();
+    Arc::new(move || {
+        let (store, account, default) = (store.clone(), account.clone(), default.clone());
+        Box::pin(async move {
+            let bucket = settings::record_bucket(&store, &account, &default).await;
+            bucket.map_err(|error| error.to_string())
+        })
+    })
 }
 
 /// What the calls are told.

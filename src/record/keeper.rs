@@ -1,8 +1,7 @@
 //! The record's own state: which calls are open, and what is still to be delivered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,32 +10,27 @@ use call::authenticate::Denial;
 use call::ending::Ending;
 use call::note::{CallDirection, CallStart, Note, Party, TransactionId};
 use media::measure::Sample;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 use wire::plan::LegId;
 
 use super::call_events::{CallEvent, MediaMinute, What};
 use super::call_record::{CallRecord, Closing, OpenCall, Writer, key};
 use super::connector_metrics::{ConnectorMetrics, CountedLoss};
+use super::delivery::{Delivery, Destination};
 use super::metric_log::{MetricLine, VideoLine, Whose};
 use super::sink::LogFolder;
 use super::spool::{Ready, Spool};
 use super::{RecordError, Settings, ToKeeper, WAITING, Way, mask};
+use crate::objects::Objects;
 
 /// Everything that the record's thread owns.
 pub(super) struct Keeper {
     settings: Settings,
-    runtime: tokio::runtime::Handle,
-    objects: Arc<dyn ObjectStore>,
+    delivery: Delivery,
     logs: LogFolder,
     spool: Spool,
     calls: HashMap<TransactionId, Kept>,
     legs: HashMap<LegId, TransactionId>,
-    /// Records that the object store has not taken yet, oldest first.
-    waiting: Vec<Ready>,
-    retry_at: Option<Instant>,
     alive_at: Instant,
     metrics: ConnectorMetrics,
 }
@@ -67,39 +61,33 @@ struct SipLine<'a> {
 impl Keeper {
     pub(super) fn open(
         settings: Settings,
-        runtime: tokio::runtime::Handle,
+        objects: Objects,
+        destination: Destination,
+        runtime: &tokio::runtime::Handle,
     ) -> Result<Self, RecordError> {
-        let folder = settings.data.join("objects");
-        std::fs::create_dir_all(&folder).map_err(|source| RecordError::File {
-            path: folder.clone(),
-            source,
-        })?;
-        let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true));
+        let spool = Spool::open(settings.data.join("spool"))?;
         Ok(Self {
-            objects,
+            delivery: Delivery::start(runtime, objects, destination, spool.clone())?,
             metrics: ConnectorMetrics::new(&settings.connector_id, &settings.region),
             logs: LogFolder::new(settings.data.join("logs")),
-            spool: Spool::open(settings.data.join("spool"))?,
+            spool,
             settings,
-            runtime,
             calls: HashMap::new(),
             legs: HashMap::new(),
-            waiting: Vec::new(),
-            retry_at: None,
             alive_at: Instant::now(),
         })
     }
 
     /// Ends the calls that an earlier process left open, and takes up its undelivered records.
     pub(super) fn recover(&mut self, now: SystemTime) {
-        self.waiting = self.spool.left_ready();
+        let mut finished = HashSet::new();
+        for ready in self.spool.left_ready() {
+            finished.insert(ready.transaction_id.clone());
+            self.delivery.deliver(ready);
+        }
         let seen = self.spool.last_alive();
         for open in self.spool.left_open() {
-            if self
-                .waiting
-                .iter()
-                .any(|ready| ready.transaction_id == open.transaction_id)
-            {
+            if finished.contains(&open.transaction_id) {
                 // Its record was finished; only the note that the call runs was not taken away.
                 let result = self.spool.forget_open(&open.transaction_id);
                 report("the spool", result);
@@ -119,27 +107,19 @@ impl Keeper {
             self.event(&open.transaction_id, ended, event);
             self.close(&open, &Closing::Interrupted, ended);
         }
-        self.deliver();
     }
 
     /// Works until every [`super::Recorder`] is gone.
-    pub(super) fn run(&mut self, inbox: &Receiver<ToKeeper>) {
+    pub(super) fn run(mut self, inbox: &Receiver<ToKeeper>) {
         loop {
             let received = inbox.recv_timeout(TURN);
             let one = received.is_ok();
             match received {
                 Ok(ToKeeper::Note(note, way, at)) => self.note(note, way, millis(at)),
                 Ok(ToKeeper::Sample(sample, at)) => self.sample(&sample, millis(at)),
-                Ok(ToKeeper::Finish(done)) => {
-                    self.deliver();
-                    // Whoever asked may have given up.
-                    let _ = done.send(());
-                }
+                Ok(ToKeeper::Finish(done)) => self.delivery.flush(done),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.deliver();
-                    return;
-                }
+                Err(RecvTimeoutError::Disconnected) => return self.delivery.end(),
             }
             if one {
                 metrics::gauge!(WAITING).decrement(1);
@@ -155,9 +135,6 @@ impl Keeper {
             self.alive_at = now + ALIVE_EVERY;
             let result = self.spool.alive(millis(SystemTime::now()));
             report("the sign of life", result);
-        }
-        if self.retry_at.is_some_and(|at| now >= at) {
-            self.deliver();
         }
     }
 
@@ -213,7 +190,6 @@ impl Keeper {
                 tracing::info!(%call, from = %kept.open.from_user, ending = %ending.text, side = ending.side.as_str(), "call ended");
                 if kept.recorded {
                     self.close(&kept.open, &Closing::Ended(ending), at_ms);
-                    self.deliver();
                 }
             }
             Note::Denied {
@@ -441,32 +417,13 @@ impl Keeper {
         };
         let ready = Ready {
             transaction_id: open.transaction_id.clone(),
-            bucket: self.settings.bucket.clone(),
+            bucket: None,
             key: key(&self.settings.connector_id, &open.transaction_id, ended_ms),
             body,
         };
         let result = self.spool.make_ready(&ready);
         report("a call record", result);
-        self.waiting.push(ready);
-    }
-
-    /// Puts waiting records into the object store, in order; the first failure ends the attempt.
-    fn deliver(&mut self) {
-        self.retry_at = None;
-        while let Some(ready) = self.waiting.first() {
-            let path = ObjectPath::from(format!("{}/{}", ready.bucket, ready.key));
-            let put = self
-                .objects
-                .put(&path, ready.body.clone().into_bytes().into());
-            if let Err(error) = self.runtime.block_on(put) {
-                tracing::error!(%error, waiting = self.waiting.len(), "the object store does not take a call record; it is tried again");
-                self.retry_at = Some(Instant::now() + RETRY);
-                return;
-            }
-            let result = self.spool.delivered(&ready.transaction_id);
-            report("the spool", result);
-            self.waiting.remove(0);
-        }
+        self.delivery.deliver(ready);
     }
 }
 
@@ -507,4 +464,3 @@ const INTERRUPTED: &str = "the server stopped during the call";
 const TURN: Duration = Duration::from_secs(1);
 /// How exact the end of a call is whose process was killed.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
-const RETRY: Duration = Duration::from_secs(5);

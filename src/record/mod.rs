@@ -4,13 +4,14 @@
 //! It learns of calls by [`Note`]s and of media by [`Sample`]s, and never asks anything back:
 //!
 //! ```text
-//! Note, Sample ──► Keeper ──► logs/<group>/<date>.jsonl          (metric log, SIP log, call events)
-//!                    └──────► spool/ ──► objects/<bucket>/<key>  (call records)
+//! Note, Sample ──► Keeper ──► logs/<group>/<date>.jsonl               (metric log, SIP log, call events)
+//!                    └──────► spool/ ──► Delivery ──► <bucket>/<key>  (call records)
 //! ```
 
 mod call_events;
 mod call_record;
 mod connector_metrics;
+mod delivery;
 mod keeper;
 pub mod mask;
 mod metric_log;
@@ -29,12 +30,15 @@ use call::note::Note;
 use media::measure::Sample;
 use tokio::sync::oneshot;
 
+pub use delivery::{Chosen, Destination};
+
+use crate::objects::Objects;
 use keeper::Keeper;
 
 /// What the records say of where they come from, and where they go.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The data folder: `logs`, `objects` and `spool` lie in it.
+    /// The data folder: `logs` and `spool` lie in it.
     pub data: PathBuf,
     /// The deployment's region name.
     pub region: String,
@@ -48,8 +52,6 @@ pub struct Settings {
     pub sip_messages: bool,
     /// Write call records.
     pub call_records: bool,
-    /// The bucket of call records.
-    pub bucket: String,
     /// Our host names and addresses: user parts of their URIs are meeting ids, which are masked.
     pub meet_hosts: Vec<String>,
 }
@@ -89,9 +91,6 @@ pub enum RecordError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder of objects cannot be opened.
-    #[error("cannot open the object store: {0}")]
-    Objects(#[from] object_store::Error),
     /// No thread.
     #[error("cannot start the record's thread: {0}")]
     Thread(std::io::Error),
@@ -103,9 +102,13 @@ impl Recorder {
     ///
     /// # Errors
     /// [`RecordError`] when the folders cannot be used.
-    pub fn start(settings: Settings) -> Result<(Self, JoinHandle<()>), RecordError> {
+    pub fn start(
+        settings: Settings,
+        objects: Objects,
+        destination: Destination,
+    ) -> Result<(Self, JoinHandle<()>), RecordError> {
         let runtime = tokio::runtime::Handle::current();
-        let mut keeper = Keeper::open(settings, runtime)?;
+        let mut keeper = Keeper::open(settings, objects, destination, &runtime)?;
         let (sender, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name("record".into())
@@ -127,7 +130,7 @@ impl Recorder {
         self.send(ToKeeper::Sample(Box::new(sample), SystemTime::now()));
     }
 
-    /// Returns when everything told so far is on disk.
+    /// Returns when everything told so far is on disk, and was tried to be delivered.
     pub async fn finish(&self) {
         let (done, finished) = oneshot::channel();
         self.send(ToKeeper::Finish(done));

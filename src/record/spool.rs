@@ -23,14 +23,16 @@ use super::call_record::OpenCall;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Ready {
     pub(super) transaction_id: String,
-    pub(super) bucket: String,
+    /// Its bucket, where that was decided when the record was written.
+    #[serde(default)]
+    pub(super) bucket: Option<String>,
     pub(super) key: String,
     /// The object's bytes, JSON.
     pub(super) body: String,
 }
 
-/// The folder.
-#[derive(Debug)]
+/// The folder. Cloning shares it.
+#[derive(Clone, Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
 }
@@ -164,7 +166,7 @@ mod tests {
     fn ready(id: &str, key: &str) -> Ready {
         Ready {
             transaction_id: id.into(),
-            bucket: "b".into(),
+            bucket: None,
             key: key.into(),
             body: "{}".into(),
         }

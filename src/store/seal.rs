@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +67,8 @@ pub struct Seal {
     key: Arc<LessSafeKey>,
     /// Another one, made of the master key, by which sealed texts are found again.
     finding: Arc<hmac::Key>,
+    /// The master key as HKDF (RFC 5869) derives others from it.
+    others: Prk,
 }
 
 impl std::fmt::Debug for Seal {
@@ -114,7 +117,22 @@ impl Seal {
         Ok(Self {
             key: Arc::new(LessSafeKey::new(key)),
             finding: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, finding.as_ref())),
+            others: Salt::new(HKDF_SHA256, &[]).extract(&octets),
         })
+    }
+
+    /// A key for another purpose than the database. Whoever has the master key can work it out again (RFC 5869, no
+    /// salt, the purpose as info), with no database at hand.
+    ///
+    /// # Errors
+    /// The cipher library; nothing that input can bring about.
+    pub fn derive(&self, purpose: &'static str) -> Result<[u8; KEY_OCTETS], StoreError> {
+        let mut octets = [0; KEY_OCTETS];
+        self.others
+            .expand(&[purpose.as_bytes()], DerivedKey)
+            .and_then(|okm| okm.fill(&mut octets))
+            .map_err(|_| StoreError::Unreadable(format!("the key of {purpose}")))?;
+        Ok(octets)
     }
 
     /// The text as it is stored in that place.
@@ -161,6 +179,15 @@ impl Seal {
             .open_in_place(nonce, Aad::from(place.octets()), octets)
             .ok()?;
         Some(Secret::new(String::from_utf8(clear.to_vec()).ok()?))
+    }
+}
+
+/// The length of a derived key.
+struct DerivedKey;
+
+impl KeyType for DerivedKey {
+    fn len(&self) -> usize {
+        KEY_OCTETS
     }
 }
 
@@ -215,7 +242,7 @@ const PREFIX: &str = "sealed:1:";
 const FINDING: &[u8] = b"campanile: texts that are found by their value";
 
 /// Octets of a master key.
-pub(super) const KEY_OCTETS: usize = 32;
+pub const KEY_OCTETS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -226,6 +253,11 @@ mod tests {
         column: "secret_access_key",
         row: "AKIA1",
     };
+
+    const EXPECTED: [u8; 32] = [
+        147, 122, 155, 149, 85, 180, 111, 26, 125, 92, 150, 49, 152, 61, 65, 74, 187, 34, 237, 139,
+        233, 2, 244, 206, 194, 200, 147, 3, 147, 244, 94, 41,
+    ];
 
     fn seal() -> Seal {
         Seal::new(&Secret::new(STANDARD.encode([7; 32]))).unwrap()
@@ -291,6 +323,14 @@ mod tests {
         for text in ["", "open sesame", PREFIX, "sealed:1:AAAA", "sealed:2:AAAA"] {
             assert!(seal.open(PLACE, text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_for_another_purpose_is_what_another_hkdf_makes_of_it() {
+        let seal = Seal::new(&Secret::new(STANDARD.encode([0x0b; 32]))).unwrap();
+        // By Python's cryptography: HKDF(SHA256(), 32, salt=None, info=b"campanile objects 1").
+        assert_eq!(seal.derive("campanile objects 1").unwrap(), EXPECTED);
+        assert_ne!(seal.derive("campanile objects 2").unwrap(), EXPECTED);
     }
 
     #[test]

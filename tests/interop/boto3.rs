@@ -14,7 +14,14 @@ fn boto3(case: &str) {
 fn directory(case: &str) {
     let inventory =
         "[\"+12065550100-+12065550199 US Local Seattle WA\", \"+18445550100 US TollFree\"]";
-    run("directory.py", case, &[("numbers.inventory", inventory)]);
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = folder.path().join("secret-bucket");
+    let buckets = format!("[{{ name = \"secret-bucket\", folder = {bucket:?} }}]");
+    let settings = [
+        ("numbers.inventory", inventory),
+        ("objects.buckets", &buckets),
+    ];
+    run("directory.py", case, &settings);
 }
 
 fn run(script: &str, case: &str, settings: &[(&str, &str)]) {

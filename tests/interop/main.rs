@@ -22,6 +22,7 @@ mod linphone;
 mod load;
 mod locating;
 mod matrix;
+mod objects;
 mod postgres;
 mod quality;
 mod records;

@@ -26,6 +26,7 @@ impl World {
         let (to_desk, _) = mpsc::channel(1);
         let control = Control {
             store,
+            objects: crate::objects::tests::folders(data.path()),
             desk: Handle::new(to_desk),
             deployment,
             place: Place {

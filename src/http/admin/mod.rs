@@ -1,6 +1,7 @@
 //! Local administration over a Unix socket: whoever may open the socket is the administrator.
 
 mod access;
+mod objects;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -45,6 +46,9 @@ pub fn router(shared: Shared) -> Router {
         .route("/meetings", get(list).post(create))
         .route("/meetings/{meeting}", delete(end))
         .route("/access/{operation}", post(access))
+        .route("/buckets", get(objects::buckets))
+        .route("/objects", get(objects::list))
+        .route("/object", get(objects::get))
         .fallback(|| async {
             (
                 StatusCode::NOT_FOUND,

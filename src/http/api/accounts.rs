@@ -7,9 +7,6 @@ use crate::control::Refusal;
 use crate::control::accounts::{document, group_names};
 use crate::store::Account;
 
-/// The setting that holds where records of calls go.
-const GLOBAL: &str = "GlobalSettings";
-
 pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
     let Call {
         control,
@@ -71,27 +68,13 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
             let names = input.texts("GroupNames");
             done(control.remove_delegate_groups(caller, id, &names).await)
         }
-        "GetGlobalSettings" => {
-            let settings = control.store.setting(&caller.account_id, GLOBAL).await?;
-            Ok(settings.unwrap_or_else(|| json!({})))
-        }
+        "GetGlobalSettings" => control.global_settings(caller).await,
         "UpdateGlobalSettings" => {
-            let known = control.store.setting(&caller.account_id, GLOBAL).await?;
-            let mut settings = known.unwrap_or_else(|| json!({}));
-            for name in ["BusinessCalling", "VoiceConnector"] {
-                if let Some(said) = input.value(name)
-                    && let Some(settings) = settings.as_object_mut()
-                {
-                    settings.insert(name.to_owned(), said.clone());
-                }
-            }
-            done(
-                control
-                    .store
-                    .set(&caller.account_id, GLOBAL, &settings)
-                    .await
-                    .map_err(Refusal::from),
-            )
+            let said = present([
+                ("BusinessCalling", input.value("BusinessCalling").cloned()),
+                ("VoiceConnector", input.value("VoiceConnector").cloned()),
+            ]);
+            done(control.update_global_settings(caller, &said).await)
         }
         _ => call.missing(),
     }

@@ -1,0 +1,159 @@
+use super::*;
+
+/// Buckets in a folder: `records` plain, `vault` sealed, and the default one.
+pub(crate) fn folders(data: &Path) -> Objects {
+    let bucket = |name: &str, sealed| Configured {
+        name: name.to_owned(),
+        place: BucketPlace::Folder(data.join(name)),
+        sealed,
+        accounts: Vec::new(),
+    };
+    let mut shared = bucket("shared", false);
+    shared.accounts = vec!["000000000002".to_owned()];
+    Objects::open(
+        &[bucket("records", false), bucket("vault", true), shared],
+        "campanile-records",
+        data,
+        "000000000001",
+        ObjectKey::new([7; 32]).unwrap(),
+    )
+    .unwrap()
+}
+
+fn body(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_folder_holds_plain_files_but_where_its_bucket_is_sealed() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    for bucket in ["campanile-records", "records", "vault"] {
+        objects.put(bucket, "a/b", body("plain")).await.unwrap();
+        assert_eq!(objects.get(bucket, "a/b").await.unwrap(), "plain");
+    }
+    for bucket in ["campanile-records", "records"] {
+        let file = data.path().join(bucket).join("a/b");
+        assert_eq!(std::fs::read(file).unwrap(), b"plain");
+    }
+    let file = data.path().join("vault/a/b");
+    let stored = std::fs::read(&file).unwrap();
+    assert!(envelope::is_sealed(&stored) && !stored.windows(5).any(|w| w == b"plain"));
+
+    // Another path, another bucket, in clear: nothing of it is believed.
+    std::fs::copy(&file, data.path().join("vault/a/c")).unwrap();
+    std::fs::copy(&file, data.path().join("records/a/b")).unwrap();
+    std::fs::write(data.path().join("vault/d"), b"plain").unwrap();
+    for (bucket, key, wanted) in [
+        ("vault", "a/c", BadEnvelope::Moved),
+        ("records", "a/b", BadEnvelope::Moved),
+        ("vault", "d", BadEnvelope::NotSealed),
+    ] {
+        let refused = objects.get(bucket, key).await.unwrap_err();
+        assert!(
+            matches!(refused, ObjectError::Envelope(why) if why == wanted),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_always_sealed_is_so_in_a_plain_bucket_too() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    let sealed = objects.put_sealed("records", "voice", body("hello"));
+    sealed.await.unwrap();
+    assert_eq!(objects.get("records", "voice").await.unwrap(), "hello");
+    assert_eq!(
+        objects.get_sealed("records", "voice").await.unwrap(),
+        "hello"
+    );
+    objects
+        .put("records", "voice", body("hello"))
+        .await
+        .unwrap();
+    assert!(objects.get_sealed("records", "voice").await.is_err());
+}
+
+#[tokio::test]
+async fn an_object_in_pieces_is_there_when_it_is_finished_and_not_before() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    let piece: Bytes = (0..1_000_003_usize).map(|at| (at % 251) as u8).collect();
+    for bucket in ["records", "vault"] {
+        let mut writer = objects.writer(bucket, "big", false).unwrap();
+        for _ in 0..20 {
+            writer.write(piece.clone()).await.unwrap();
+        }
+        let early = objects.get(bucket, "big").await.unwrap_err();
+        assert!(matches!(early, ObjectError::NotFound(_)), "{early}");
+        writer.finish().await.unwrap();
+        let mut reader = objects.reader(bucket, "big", false).await.unwrap();
+        let (mut len, mut most) = (0, 0);
+        while let Some(octets) = reader.next().await.unwrap() {
+            for (at, octet) in (len..).zip(octets.iter()) {
+                assert_eq!(*octet, piece[at % piece.len()]);
+            }
+            len += octets.len();
+            most = most.max(octets.len());
+        }
+        assert_eq!(len, 20 * piece.len());
+        assert!(most < 1 << 20, "it is never held whole: {most}");
+        let mut given_up = objects.writer(bucket, "none", true).unwrap();
+        given_up.write(piece.clone()).await.unwrap();
+        given_up.abort().await;
+        assert!(objects.get(bucket, "none").await.is_err());
+        let listed = objects.list(bucket, "", "", 10).await.unwrap();
+        assert_eq!(listed.len(), 1, "{listed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_in_order_goes_on_behind_a_path_and_ends_where_asked() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    for key in ["b/2", "a", "b/1", "b/3", "c"] {
+        objects.put("records", key, body(key)).await.unwrap();
+    }
+    let list = async |prefix, after, limit| {
+        let found = objects.list("records", prefix, after, limit).await.unwrap();
+        found
+            .into_iter()
+            .map(|stored| stored.key)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(list("", "", 9).await, ["a", "b/1", "b/2", "b/3", "c"]);
+    assert_eq!(list("", "b/1", 2).await, ["b/2", "b/3"]);
+    assert_eq!(list("b", "", 9).await, ["b/1", "b/2", "b/3"]);
+    objects.delete("records", "b/2").await.unwrap();
+    assert_eq!(list("b", "", 9).await, ["b/1", "b/3"]);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_none_and_a_path_that_leads_out_are_refused_or_harmless() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    let none = objects.put("nowhere", "a", Bytes::new()).await.unwrap_err();
+    assert!(matches!(none, ObjectError::UnknownBucket(_)), "{none}");
+    for key in ["", "/", "//"] {
+        let refused = objects.put("records", key, Bytes::new()).await;
+        assert!(matches!(refused, Err(ObjectError::NoKey)), "{key}");
+    }
+    objects
+        .put("records", "../../out", body("in"))
+        .await
+        .unwrap();
+    assert!(!data.path().join("../out").exists() && !data.path().join("out").exists());
+    assert_eq!(objects.get("records", "../../out").await.unwrap(), "in");
+}
+
+#[test]
+fn a_bucket_is_open_to_the_accounts_that_it_names_else_to_our_own() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    assert!(objects.is_open_to("records", "000000000001"));
+    assert!(!objects.is_open_to("records", "000000000002"));
+    assert!(objects.is_open_to("shared", "000000000002"));
+    assert!(!objects.is_open_to("shared", "000000000001"));
+    assert!(!objects.is_open_to("nowhere", "000000000001"));
+}
