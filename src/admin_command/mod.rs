@@ -1,6 +1,7 @@
 //! `campanile admin`: local administration of a running server, through the socket in its data folder.
 
 mod access;
+mod domains;
 mod objects;
 mod table;
 
@@ -55,6 +56,9 @@ enum Noun {
     /// What users and roles may do.
     #[command(subcommand)]
     Policy(access::PolicyVerb),
+    /// Domains that accounts claim.
+    #[command(subcommand)]
+    Domain(domains::DomainVerb),
     /// Objects that are kept: call records, recordings and the like.
     #[command(subcommand)]
     Object(objects::ObjectVerb),
@@ -180,6 +184,10 @@ fn perform(arguments: &Arguments) -> Result<Option<String>, AdminError> {
         Noun::Key(verb) => access::keys(verb, &perform)?,
         Noun::Role(verb) => access::role(verb, &perform)?,
         Noun::Policy(verb) => access::policy(verb, &perform)?,
+        Noun::Domain(verb) => domains::domain(verb, &|operation, parameters| {
+            let path = format!("/domains/{operation}");
+            ask(Method::POST, &path, Some(parameters))
+        })?,
         Noun::Object(verb) => return objects::object(verb, &ask, &fetch),
     };
     Ok(Some(told))

@@ -66,6 +66,7 @@ pub const KEYS: &[Key] = &[
     optional("store.password_file"),
     key("drain.deadline", r#""30s""#),
     key("numbers.inventory", "[]"),
+    optional("domains.name_server"),
     key("limits.attendees", "250"),
     key("limits.video", "25"),
     key("limits.http_body", "1048576"),

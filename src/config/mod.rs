@@ -43,6 +43,8 @@ pub struct Config {
     pub media: Media,
     /// Phone numbers.
     pub numbers: Numbers,
+    /// Domains that accounts claim.
+    pub domains: Domains,
     /// Liveness, readiness and Prometheus.
     pub metrics: Metrics,
     /// Certificates.
@@ -167,6 +169,13 @@ pub enum SrtpPolicy {
 pub struct Numbers {
     /// Those that can be ordered.
     pub inventory: Vec<Range>,
+}
+
+/// Section `domains`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Domains {
+    /// The name server that is asked for the records that prove domains; `None`: those of the machine.
+    pub name_server: Option<SocketAddr>,
 }
 
 /// Section `media`.
@@ -589,6 +598,9 @@ impl Config {
             },
             numbers: Numbers {
                 inventory: read.inventory("numbers.inventory")?,
+            },
+            domains: Domains {
+                name_server: read.optional_address("domains.name_server")?,
             },
             media: Media {
                 listen: read.listen("media.listen")?,

@@ -76,19 +76,24 @@ impl Control {
         self.account(caller, account_id).await
     }
 
-    /// Deletes an account that nobody is left in.
+    /// Deletes a team that nobody is left in, or an enterprise that has no domain any more.
     ///
     /// # Errors
-    /// No such account; it has users; the store.
+    /// No such account; it has users or domains; the store.
     pub async fn delete_account(&self, caller: &Caller, account_id: &str) -> Result<(), Refusal> {
         let account = self.account(caller, account_id).await?;
-        if self.store.delete_account(&account.account_id).await? {
-            Ok(())
-        } else {
-            Err(Refusal::Unprocessable(
-                "the account has users; remove them first".to_owned(),
-            ))
+        let id = &account.account_id;
+        if self.store.delete_account(id, now_ms()).await? {
+            return Ok(());
         }
+        let what = if is_enterprise(&account) {
+            "domains"
+        } else {
+            "users"
+        };
+        Err(Refusal::Unprocessable(format!(
+            "the account has {what}; remove them first"
+        )))
     }
 
     /// Sets `AccountSettings`; what is not said stays.

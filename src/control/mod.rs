@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod attendees;
 pub mod connectors;
+pub mod domains;
 pub mod inventory;
 pub mod meetings;
 pub mod numbers;
@@ -27,6 +28,7 @@ pub use place::Place;
 pub use refusal::Refusal;
 
 use crate::node::desk::Handle;
+use crate::node::names::Names;
 use crate::objects::Objects;
 use crate::store::{Deployment, Store};
 
@@ -45,6 +47,8 @@ pub struct Control {
     pub place: Place,
     /// Attendees of one meeting, at most.
     pub max_attendees: usize,
+    /// Who is asked for the records that prove domains.
+    pub(crate) names: Names,
     /// The numbers that can be ordered.
     pub inventory: Arc<Inventory>,
     /// What page tokens are signed with.

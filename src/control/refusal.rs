@@ -52,7 +52,7 @@ pub enum Refusal {
     /// Too many requests or tries for now.
     #[error("Rate exceeded: too many tries, wait a while")]
     Throttled,
-    /// Ours, and it may well go by itself: the database is away.
+    /// It may well go by itself: the database is away, or somebody else whom we must ask.
     #[error("{0}")]
     Unavailable(String),
     /// Ours: the store, or a node on its way down.

@@ -49,6 +49,7 @@ pub(super) async fn server() -> Server {
             dial: "meet.example.org".to_owned(),
             audio: "127.0.0.1:3478".to_owned(),
         },
+        names: crate::node::names::Names::system(),
         max_attendees: 250,
         inventory: Arc::new(Inventory::default()),
         page_key: "key".into(),

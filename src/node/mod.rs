@@ -10,7 +10,7 @@ mod certificate;
 pub mod desk;
 mod door;
 mod listen;
-mod names;
+pub(crate) mod names;
 mod reach;
 pub mod ready;
 mod shard;
@@ -247,6 +247,10 @@ impl Node {
             deployment,
             place,
             max_attendees: config.limits.attendees,
+            names: config
+                .domains
+                .name_server
+                .map_or_else(Names::system, Names::of),
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
             pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),

@@ -91,6 +91,32 @@ impl Names {
         }
     }
 
+    /// What the TXT records of a name say, each in one piece (RFC 7208 section 3.3 joins them likewise). Nothing
+    /// that was learned before is believed: whoever asks may just have added the record.
+    pub(crate) async fn text(&self, name: &str) -> Result<Vec<String>, NoAnswer> {
+        let Some(resolver) = &self.resolver else {
+            return Err(NoAnswer::Failed("this machine has no DNS".to_owned()));
+        };
+        resolver.clear_cache();
+        match resolver.lookup(format!("{name}."), RecordType::TXT).await {
+            Ok(lookup) => Ok(lookup
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TXT(text) => {
+                        let whole: Vec<u8> = text.txt_data.iter().flatten().copied().collect();
+                        Some(String::from_utf8_lossy(&whole).into_owned())
+                    }
+                    _ => None,
+                })
+                .collect()),
+            Err(error) if error.is_no_records_found() || error.is_nx_domain() => {
+                Err(NoAnswer::NoRecord)
+            }
+            Err(error) => Err(NoAnswer::Failed(error.to_string())),
+        }
+    }
+
     async fn records(&self, name: &str, kind: RecordType) -> Vec<RData> {
         let Some(resolver) = &self.resolver else {
             return Vec::new();
@@ -127,6 +153,21 @@ impl Names {
             Vec::new()
         })
     }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+/// Why a name says nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum NoAnswer {
+    /// It has no such record, or is none.
+    NoRecord,
+    /// Nobody who should know it answers.
+    Failed(String),
 }
 
 fn patient(

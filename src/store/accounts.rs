@@ -1,9 +1,9 @@
 //! Accounts in the sense of the product: teams and enterprises with their users.
 
 use serde_json::Value;
-use sqlx::FromRow;
+use sqlx::{FromRow, Row};
 
-use super::{Listed, Page, Store, StoreError, draw};
+use super::{Listed, Page, Store, StoreError, draw, users};
 
 /// An account.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -174,18 +174,31 @@ impl Store {
     ///
     /// # Errors
     /// The database.
-    pub async fn delete_account(&self, account_id: &str) -> Result<bool, StoreError> {
+    pub async fn delete_account(&self, account_id: &str, now_ms: i64) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
-        let user = sqlx::query("SELECT 1 FROM users WHERE account_id = $1 LIMIT 1")
-            .bind(account_id.to_owned())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if user.is_some() {
+        // A team's users can be removed, an enterprise's only suspended: they go with it.
+        let kept = sqlx::query(
+            "SELECT 1 FROM users, accounts WHERE users.account_id = $1 AND accounts.account_id = $1 \
+             AND account_type = 'Team' UNION ALL \
+             SELECT 1 FROM domains WHERE account_id = $1 AND verified_ms IS NOT NULL LIMIT 1",
+        )
+        .bind(account_id.to_owned())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if kept.is_some() {
             return Ok(false);
+        }
+        let users = sqlx::query("SELECT user_id FROM users WHERE account_id = $1")
+            .bind(account_id.to_owned())
+            .fetch_all(&mut *transaction)
+            .await?;
+        for user in users {
+            users::forget(&mut transaction, user.try_get(0)?, now_ms).await?;
         }
         for sql in [
             "DELETE FROM room_memberships WHERE room_id IN (SELECT room_id FROM rooms WHERE account_id = $1)",
             "DELETE FROM rooms WHERE account_id = $1",
+            "DELETE FROM domains WHERE account_id = $1",
             "DELETE FROM accounts WHERE account_id = $1",
         ] {
             sqlx::query(sql)

@@ -8,6 +8,7 @@ mod accounts;
 mod attendees;
 mod connectors;
 mod database;
+mod domains;
 mod draw;
 mod meetings;
 mod numbers;
@@ -43,6 +44,7 @@ use database::Kind;
 
 pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
 pub use database::{BadDatabase, Database, PostgresUrl};
+pub use domains::{Domain, Released};
 pub use meetings::{Meeting, NewMeeting};
 pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
 pub use page::{Listed, Page};

@@ -1,6 +1,6 @@
 //! The people and devices of accounts.
 
-use sqlx::FromRow;
+use sqlx::{Any, FromRow, Transaction};
 
 use super::pin::OF_USER;
 use super::seal::Place;
@@ -247,25 +247,16 @@ impl Store {
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
-        let done = sqlx::query("DELETE FROM users WHERE user_id = $1 AND account_id = $2")
+        let found = sqlx::query("SELECT 1 FROM users WHERE user_id = $1 AND account_id = $2")
             .bind(user_id.to_owned())
             .bind(account_id.to_owned())
-            .execute(&mut *transaction)
+            .fetch_optional(&mut *transaction)
             .await?;
-        sqlx::query("DELETE FROM room_memberships WHERE member_id = $1")
-            .bind(user_id.to_owned())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
-             assigned_ms = NULL, updated_ms = $1 WHERE assigned_to = 'UserId' AND assigned_value = $2",
-        )
-        .bind(now_ms)
-        .bind(user_id.to_owned())
-        .execute(&mut *transaction)
-        .await?;
+        if found.is_some() {
+            forget(&mut transaction, user_id.to_owned(), now_ms).await?;
+        }
         transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
+        Ok(found.is_some())
     }
 
     /// Ends all sign-ins of a user; `false` where there is no such user.
@@ -316,4 +307,29 @@ impl Store {
         transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     }
+}
+
+/// Takes a user away with memberships; the phone number is free again.
+pub(super) async fn forget(
+    transaction: &mut Transaction<'_, Any>,
+    user_id: String,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM users WHERE user_id = $1")
+        .bind(user_id.clone())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("DELETE FROM room_memberships WHERE member_id = $1")
+        .bind(user_id.clone())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
+         assigned_ms = NULL, updated_ms = $1 WHERE assigned_to = 'UserId' AND assigned_value = $2",
+    )
+    .bind(now_ms)
+    .bind(user_id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! RFC 3263 with the real `campanile call`, a name server of the test's own, and the real server behind records.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::dns::NameServer;
 use crate::support::peers::{peer, repository};
 use crate::support::ports::free_port;
 use crate::support::running::Running;
@@ -16,65 +16,6 @@ use crate::support::server::{Server, campanile};
 const A: u16 = 1;
 const SRV: u16 = 33;
 const NAPTR: u16 = 35;
-
-/// A name server on loopback that knows a few records, and remembers what it was asked.
-struct NameServer {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-type Record = (&'static str, u16, Vec<u8>);
-
-impl NameServer {
-    fn start(records: Vec<Record>) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = socket.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        // It ends with the test's process.
-        std::thread::spawn(move || {
-            let mut buffer = [0; 1500];
-            while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
-                let (name, kind, question) = question(&buffer[..len]);
-                log.lock().unwrap().push(format!("{kind} {name}"));
-                let found: Vec<&Record> = records
-                    .iter()
-                    .filter(|(n, k, _)| *n == name && *k == kind)
-                    .collect();
-                let mut answer = buffer[..2].to_vec();
-                answer.extend([0x85, 0x80, 0, 1, 0, found.len() as u8, 0, 0, 0, 0]);
-                answer.extend(question);
-                for (_, kind, data) in found {
-                    // The name is the question's; class IN, one minute.
-                    answer.extend([0xc0, 12]);
-                    answer.extend(kind.to_be_bytes());
-                    answer.extend([0, 1, 0, 0, 0, 60]);
-                    answer.extend((data.len() as u16).to_be_bytes());
-                    answer.extend(data);
-                }
-                socket.send_to(&answer, peer).unwrap();
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-/// Name, type, and the octets of a query's question.
-fn question(query: &[u8]) -> (String, u16, Vec<u8>) {
-    let mut at = 12;
-    let mut labels = Vec::new();
-    while query[at] != 0 {
-        let len = usize::from(query[at]);
-        labels.push(String::from_utf8_lossy(&query[at + 1..at + 1 + len]).to_lowercase());
-        at += 1 + len;
-    }
-    let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
-    (labels.join("."), kind, query[12..at + 5].to_vec())
-}
 
 fn name(text: &str) -> Vec<u8> {
     let mut octets = Vec::new();

@@ -15,6 +15,7 @@ mod baresip;
 mod boto3;
 mod crash;
 mod digest;
+mod domains;
 mod ears;
 mod figures;
 mod full;

@@ -6,6 +6,7 @@
 pub(crate) mod baresip;
 pub(crate) mod capture;
 pub(crate) mod dialler;
+pub(crate) mod dns;
 pub(crate) mod held;
 pub(crate) mod mutants;
 pub(crate) mod page;

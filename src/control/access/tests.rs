@@ -36,6 +36,7 @@ impl World {
                 dial: "meet.example.org".to_owned(),
                 audio: "127.0.0.1:3478".to_owned(),
             },
+            names: crate::node::names::Names::system(),
             max_attendees: 250,
             inventory: std::sync::Arc::default(),
             page_key: "key".into(),

@@ -1,6 +1,7 @@
 //! Local administration over a Unix socket: whoever may open the socket is the administrator.
 
 mod access;
+mod domains;
 mod objects;
 
 use std::io;
@@ -46,6 +47,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/meetings", get(list).post(create))
         .route("/meetings/{meeting}", delete(end))
         .route("/access/{operation}", post(access))
+        .route("/domains/{operation}", post(domains))
         .route("/buckets", get(objects::buckets))
         .route("/objects", get(objects::list))
         .route("/object", get(objects::get))
@@ -102,6 +104,17 @@ async fn access(
 ) -> Response {
     answer(match read(&body) {
         Ok(said) => access::perform(&shared.control, &operation, &said).await,
+        Err(refusal) => Err(refusal),
+    })
+}
+
+async fn domains(
+    State(shared): State<Shared>,
+    PathParameter(operation): PathParameter<String>,
+    body: Bytes,
+) -> Response {
+    answer(match read(&body) {
+        Ok(said) => domains::perform(&shared.control, &operation, &said).await,
         Err(refusal) => Err(refusal),
     })
 }

@@ -9,6 +9,7 @@ pub(crate) mod meetings;
 mod model;
 mod numbers;
 mod openapi;
+mod ours;
 mod page;
 mod rooms;
 pub mod sigv4;
@@ -27,6 +28,8 @@ use dispatch::Call;
 pub use error::ApiError;
 use input::Input;
 use model::{MODEL, Routed};
+use ours::Ours;
+pub(super) use ours::shape as domain_shape;
 use page::Pager;
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
@@ -121,10 +124,9 @@ async fn perform(
         control.authorize(&caller, &action, resource, &context(control, parts))
     };
     if let Some(ours) = ours {
-        let resource = match &ours {
-            Ours::ShowMeeting(id) => arn(control, &caller, &format!("meeting/{id}")),
-            _ => "*".to_owned(),
-        };
+        let resource = ours
+            .resource()
+            .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
         allow(ours.name(), &resource)?;
         let said = read_json(body)?;
         let answer = ours.perform(control, &caller, &said, &host).await?;
@@ -201,66 +203,6 @@ fn read_json(body: &Bytes) -> Result<Value, ApiError> {
     }
     serde_json::from_slice(body)
         .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))
-}
-
-/// What the old API has no operation for: meetings with PINs, links and dial strings. Signed alike.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Ours {
-    /// A meeting with PIN, dial string and link, from nothing but a name.
-    OpenMeeting,
-    /// The running meetings with PINs.
-    ListMeetings,
-    /// One meeting with its PIN.
-    ShowMeeting(String),
-}
-
-impl Ours {
-    fn route(parts: &Parts) -> Option<Self> {
-        let path = parts.uri.path().strip_prefix("/campanile/meetings")?;
-        match (parts.method.as_str(), path) {
-            ("POST", "") => Some(Self::OpenMeeting),
-            ("GET", "") => Some(Self::ListMeetings),
-            ("GET", path) => {
-                let id = path.strip_prefix('/').filter(|id| !id.contains('/'))?;
-                Some(Self::ShowMeeting(id.to_owned()))
-            }
-            _ => None,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::OpenMeeting => "OpenMeeting",
-            Self::ListMeetings => "ListMeetings",
-            Self::ShowMeeting(_) => "ShowMeeting",
-        }
-    }
-
-    async fn perform(
-        self,
-        control: &Control,
-        caller: &Caller,
-        said: &Value,
-        host: &str,
-    ) -> Result<Value, Refusal> {
-        match self {
-            Self::OpenMeeting => open_meeting(control, caller, said, host).await,
-            Self::ListMeetings => {
-                let found = control.list_meetings(caller).await?;
-                let listed: Vec<Value> = found
-                    .iter()
-                    .map(|meeting| invitation(control, meeting, host))
-                    .collect();
-                Ok(json!({"Meetings": listed}))
-            }
-            Self::ShowMeeting(id) => {
-                let meeting = control
-                    .get_meeting(caller, &meetings::meeting_id(&id)?)
-                    .await?;
-                Ok(invitation(control, &meeting, host))
-            }
-        }
-    }
 }
 
 /// Makes a meeting from nothing but a name, and that may be missing too.

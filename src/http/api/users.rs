@@ -140,7 +140,11 @@ fn shape(user: &User, number: Option<String>) -> Value {
         ("UserType", Some(json!(user.user_type))),
         (
             "UserRegistrationStatus",
-            Some(json!(user.registration_status)),
+            // Those who lost their domain are "Released" where people see it; the API has no such word.
+            Some(match user.registration_status.as_str() {
+                "Released" => json!("Unregistered"),
+                status => json!(status),
+            }),
         ),
         (
             "UserInvitationStatus",

@@ -1,0 +1,226 @@
+//! Domains that accounts claim, and what becomes of their users.
+
+use sqlx::Row;
+
+use super::{Store, StoreError, draw};
+
+/// A claim of an account on a domain.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct Domain {
+    /// The account.
+    pub account_id: String,
+    /// In lower case, ASCII, without a final dot.
+    pub name: String,
+    /// What the domain's TXT record must say.
+    pub token: String,
+    /// ms since the epoch.
+    pub created_ms: i64,
+    /// When the record was found; `None` while it is pending.
+    pub verified_ms: Option<i64>,
+    /// When it was last looked for.
+    pub checked_ms: Option<i64>,
+}
+
+/// What became of the users of a domain that was removed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Released {
+    /// Those who were registered and are not any more.
+    pub released: u64,
+    /// Those who were suspended and stay so.
+    pub suspended: u64,
+}
+
+const COLUMNS: &str = "account_id, name, token, created_ms, verified_ms, checked_ms";
+
+impl Store {
+    /// Claims a domain for an account; the claim that there is, if there is one. `None` where the account has `most`.
+    ///
+    /// # Errors
+    /// The database; no random octets.
+    pub async fn claim_domain(
+        &self,
+        account_id: &str,
+        name: &str,
+        most: i64,
+        now_ms: i64,
+    ) -> Result<Option<Domain>, StoreError> {
+        let token = draw::uuid()?.replace('-', "");
+        let mut transaction = self.write().await?;
+        let row = sqlx::query("SELECT COUNT(*) FROM domains WHERE account_id = $1 AND name <> $2")
+            .bind(account_id.to_owned())
+            .bind(name.to_owned())
+            .fetch_one(&mut *transaction)
+            .await?;
+        if row.try_get::<i64, _>(0)? >= most {
+            return Ok(None);
+        }
+        sqlx::query(
+            "INSERT INTO domains (account_id, name, token, created_ms) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (account_id, name) DO NOTHING",
+        )
+        .bind(account_id.to_owned())
+        .bind(name.to_owned())
+        .bind(token)
+        .bind(now_ms)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        self.domain(account_id, name).await
+    }
+
+    /// An account's claim on a domain.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn domain(&self, account_id: &str, name: &str) -> Result<Option<Domain>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM domains WHERE account_id = $1 AND name = $2");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(account_id.to_owned())
+            .bind(name.to_owned())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// All of an account's claims, by name.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn domains(&self, account_id: &str) -> Result<Vec<Domain>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM domains WHERE account_id = $1 ORDER BY name");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(account_id.to_owned())
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// The account for which a domain is verified.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn domain_holder(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT account_id FROM domains WHERE name = $1 AND verified_ms IS NOT NULL",
+        )
+        .bind(name.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// Notes that a domain's record was looked for.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn domain_checked(
+        &self,
+        account_id: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE domains SET checked_ms = $1 WHERE account_id = $2 AND name = $3")
+            .bind(now_ms)
+            .bind(account_id.to_owned())
+            .bind(name.to_owned())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A domain's record was found: it is the account's, which is an enterprise from now on. `false` where another
+    /// account was first, or the claim is gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn verify_domain(
+        &self,
+        account_id: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE domains SET verified_ms = COALESCE(verified_ms, $1), checked_ms = $1 \
+             WHERE account_id = $2 AND name = $3 AND NOT EXISTS \
+             (SELECT 1 FROM domains AS other WHERE other.name = $3 AND other.verified_ms IS NOT NULL \
+              AND other.account_id <> $2)",
+        )
+        .bind(now_ms)
+        .bind(account_id.to_owned())
+        .bind(name.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "UPDATE accounts SET account_type = 'EnterpriseLWA' \
+             WHERE account_id = $1 AND account_type = 'Team'",
+        )
+        .bind(account_id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Gives up a claim. Users whose addresses are of a domain that was verified are signed out; those who were
+    /// registered are released. `None` where there is no such claim.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn remove_domain(
+        &self,
+        account_id: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<Option<Released>, StoreError> {
+        let mut transaction = self.write().await?;
+        let found =
+            sqlx::query("SELECT verified_ms FROM domains WHERE account_id = $1 AND name = $2")
+                .bind(account_id.to_owned())
+                .bind(name.to_owned())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        sqlx::query("DELETE FROM domains WHERE account_id = $1 AND name = $2")
+            .bind(account_id.to_owned())
+            .bind(name.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        let mut released = Released::default();
+        if found.try_get::<Option<i64>, _>(0)?.is_some() {
+            // The name of a host holds neither of the two characters that mean something to LIKE.
+            let address = format!("%@{name}");
+            sqlx::query(
+                "UPDATE users SET logged_out_ms = $1 WHERE account_id = $2 AND email LIKE $3",
+            )
+            .bind(now_ms)
+            .bind(account_id.to_owned())
+            .bind(address.clone())
+            .execute(&mut *transaction)
+            .await?;
+            let row = sqlx::query(
+                "SELECT COUNT(*) FROM users WHERE account_id = $1 AND email LIKE $2 \
+                 AND registration_status = 'Suspended'",
+            )
+            .bind(account_id.to_owned())
+            .bind(address.clone())
+            .fetch_one(&mut *transaction)
+            .await?;
+            released.suspended = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default();
+            let done = sqlx::query(
+                "UPDATE users SET registration_status = 'Released' WHERE account_id = $1 \
+                 AND email LIKE $2 AND registration_status = 'Registered'",
+            )
+            .bind(account_id.to_owned())
+            .bind(address)
+            .execute(&mut *transaction)
+            .await?;
+            released.released = done.rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(Some(released))
+    }
+}
