@@ -140,10 +140,10 @@ impl Directory {
         })
     }
 
-    /// A moderator ended the meeting by phone: nobody finds it any more.
+    /// A moderator ended the meeting by phone, or it ended by being empty: nobody finds it any more.
     pub async fn end(&self, meeting_id: &str) {
         if let Err(error) = self.store.end_meeting(meeting_id, now_ms()).await {
-            tracing::error!(%error, meeting_id, "a meeting that was ended by phone goes on in the store");
+            tracing::error!(%error, meeting_id, "a meeting that has ended goes on in the store");
         }
     }
 

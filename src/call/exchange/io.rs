@@ -192,7 +192,7 @@ pub enum Output {
         /// Its ten digits; or thirteen, the last three of which say who dials.
         digits: String,
     },
-    /// A moderator ended the meeting: nobody may come in any more.
+    /// A moderator ended the meeting, or it ended because nobody was in it any more: nobody may come in again.
     EndMeeting {
         /// Its id.
         meeting: String,

@@ -111,6 +111,13 @@ impl Exchange {
             if let Some(mut meeting) = self.forget_meeting(&meeting_id) {
                 self.meeting_says(now, &mut meeting);
                 meeting.end();
+                // One that nobody was in is still to begin.
+                if meeting.was_started() {
+                    self.remember_end(now, &meeting_id);
+                    self.out.push_back(Output::EndMeeting {
+                        meeting: meeting_id,
+                    });
+                }
                 self.notes_of(&mut meeting);
             }
         }

@@ -372,6 +372,7 @@ fn a_meeting_ends_five_minutes_after_its_last_attendee_left() {
     world.pass(Duration::from_secs(299));
     let ended = |world: &World| world.count(|note| matches!(note, Note::MeetingEnded { .. }));
     assert_eq!(ended(&world), 0);
+    assert!(world.ended_for_good.is_empty());
     let anna = world.enter("anna");
     assert_eq!(
         world.count(|note| matches!(note, Note::MeetingStarted { .. })),
@@ -380,6 +381,10 @@ fn a_meeting_ends_five_minutes_after_its_last_attendee_left() {
     world.say(anna, leave());
     world.pass(Duration::from_secs(300));
     assert_eq!(ended(&world), 1);
+    assert_eq!(world.ended_for_good, ["meeting-1"]);
+    let late = world.open("ben");
+    world.say(late, join_frame(1));
+    assert_eq!(world.closed[&late].0, 4410);
     world.assert_all_is_forgotten();
 }
 

@@ -290,7 +290,7 @@ fn a_phone_mutes_and_unmutes_itself_and_browsers_see_it() {
     let said = prompts(&world).len();
     world.press(leg, "*4##");
     assert_eq!(prompts(&world).len(), said);
-    assert!(world.ended_by_phone.is_empty());
+    assert!(world.ended_for_good.is_empty());
 }
 
 #[test]
@@ -353,9 +353,9 @@ fn the_host_ends_the_meeting_for_all() {
     assert_eq!(world.dial("host", &format!("{PIN}{HOST}")), 200);
     let (guest, host) = (world.legs()[1], world.legs()[2]);
     world.press(guest, "##");
-    assert!(world.ended_by_phone.is_empty());
+    assert!(world.ended_for_good.is_empty());
     world.press(host, "##");
-    assert_eq!(world.ended_by_phone, ["meeting-1"]);
+    assert_eq!(world.ended_for_good, ["meeting-1"]);
     assert_eq!(world.closed[&anna].0, 4410);
     for leg in [guest, host] {
         world.media(MediaEvent::PromptEnded {

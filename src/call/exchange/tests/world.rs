@@ -36,7 +36,7 @@ pub(super) struct World {
     /// The directory takes its time; what it was asked stays here for [`World::directory_answers`].
     pub(super) directory_sleeps: bool,
     pub(super) asked: Vec<(u64, String)>,
-    pub(super) ended_by_phone: Vec<String>,
+    pub(super) ended_for_good: Vec<String>,
     /// What the shard answers to the next reservations.
     pub(super) shard_refuses: Option<Refused>,
     /// The shard takes its time with everything.
@@ -103,7 +103,7 @@ impl World {
             directory: BTreeMap::from([(PIN.to_owned(), meeting())]),
             directory_sleeps: false,
             asked: Vec::new(),
-            ended_by_phone: Vec::new(),
+            ended_for_good: Vec::new(),
             shard_refuses: None,
             shard_sleeps: false,
             last_conn: 0,
@@ -152,7 +152,7 @@ impl World {
                 }
                 Output::Note(note) => self.notes.push(note),
                 Output::CloseFlow { .. } => {}
-                Output::EndMeeting { meeting } => self.ended_by_phone.push(meeting),
+                Output::EndMeeting { meeting } => self.ended_for_good.push(meeting),
             }
         }
     }
