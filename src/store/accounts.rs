@@ -170,7 +170,7 @@ impl Store {
             .await
     }
 
-    /// Deletes an account that has no users, with its rooms; `false` where it has some.
+    /// Deletes a team without users, or an enterprise without domains, with its rooms; `false` where it has some.
     ///
     /// # Errors
     /// The database.

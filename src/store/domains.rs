@@ -117,12 +117,12 @@ impl Store {
         name: &str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE domains SET checked_ms = $1 WHERE account_id = $2 AND name = $3")
-            .bind(now_ms)
-            .bind(account_id.to_owned())
-            .bind(name.to_owned())
-            .execute(&self.pool)
-            .await?;
+        let query =
+            sqlx::query("UPDATE domains SET checked_ms = $1 WHERE account_id = $2 AND name = $3")
+                .bind(now_ms)
+                .bind(account_id.to_owned())
+                .bind(name.to_owned());
+        self.change(query).await?;
         Ok(())
     }
 
