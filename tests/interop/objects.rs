@@ -378,9 +378,10 @@ fn derived(data: &Path, master: &campanile::store::Secret) -> [u8; 32] {
     let key = campanile::store::KeySource::Text(master.clone());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = campanile::store::Store::open_with(data, &key)
-            .await
-            .unwrap();
+        let store =
+            campanile::store::Store::open_with(data, &campanile::store::Database::DataFolder, &key)
+                .await
+                .unwrap();
         store
             .seal()
             .derive(campanile::objects::KEY_PURPOSE)
