@@ -445,8 +445,17 @@ def send(method, path, body=b"", sign=None, headers=None):
     if sign:
         sign(request)
     prepared = request.prepare()
-    CONNECTION.request(method, path, body=body or None, headers=dict(prepared.headers))
-    answer = CONNECTION.getresponse()
+
+    def ask():
+        CONNECTION.request(method, path, body=body or None, headers=dict(prepared.headers))
+        return CONNECTION.getresponse()
+
+    try:
+        answer = ask()
+    except ConnectionError:
+        # A connection that rests is let go by the server after a while; the next request opens another.
+        CONNECTION.close()
+        answer = ask()
     return answer.status, answer.headers.get("x-amzn-ErrorType"), answer.read()
 
 

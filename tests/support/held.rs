@@ -21,7 +21,7 @@ pub(crate) struct Held {
     threads: usize,
     sip: Option<u64>,
     records: Option<u64>,
-    pub(crate) calls: Option<u64>,
+    calls: Option<u64>,
 }
 
 impl Held {
