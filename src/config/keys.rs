@@ -83,6 +83,7 @@ pub const KEYS: &[Key] = &[
     key("record.sip_messages", "true"),
     key("record.call_records", "true"),
     key("record.bucket", r#""campanile-records""#),
+    key("record.audit_batch", r#""5m""#),
     key("objects.buckets", "[]"),
 ];
 

@@ -316,6 +316,8 @@ pub struct Record {
     pub call_records: bool,
     /// The bucket of call records.
     pub bucket: String,
+    /// How long entries of the audit trail are gathered for one object.
+    pub audit_batch: Duration,
 }
 
 /// Where to listen.
@@ -670,6 +672,7 @@ impl Config {
                 sip_messages: read.flag("record.sip_messages")?,
                 call_records: read.flag("record.call_records")?,
                 bucket: read.text("record.bucket")?,
+                audit_batch: read.duration("record.audit_batch", seconds(1), seconds(3600))?,
             },
             buckets: read.buckets("objects.buckets")?,
             origins: settings

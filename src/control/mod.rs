@@ -6,6 +6,7 @@
 pub mod access;
 pub mod accounts;
 pub mod attendees;
+pub mod audit;
 pub mod connectors;
 pub mod domains;
 pub mod inventory;
@@ -55,6 +56,8 @@ pub struct Control {
     pub page_key: Arc<str>,
     /// How fast each key may ask.
     pub pace: Arc<access::Pace>,
+    /// Where it is written down what was asked.
+    pub trail: audit::Trail,
 }
 
 /// The time, ms since the epoch.

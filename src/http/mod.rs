@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod api;
+mod audit;
 mod body;
 mod caller;
 mod client_events;
@@ -24,8 +25,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use call::admit::GuessLimiter;
 
@@ -93,12 +94,25 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
             return file;
         }
     }
-    match body::read(rest, shared.most_body).await {
-        Ok(body) if sts::is_meant(&parts, &body) => {
-            sts::answer(&shared.control, &parts, &body).await
+    let body = body::read(rest, shared.most_body).await;
+    // In a task of its own: a client that hangs up must not leave a call half done, or done and not in the audit trail.
+    let answering = tokio::spawn(async move {
+        let control = &shared.control;
+        match body {
+            Ok(body) if sts::is_meant(&parts, &body) => sts::answer(control, &parts, &body).await,
+            Ok(body) if api::is_targeted(&parts) => {
+                api::answer_targeted(control, &parts, &body).await
+            }
+            Ok(body) => api::answer(control, &parts, &body).await,
+            Err(error) => api::refuse_body(control, &parts, error).await,
         }
-        Ok(body) => api::answer(&shared.control, &parts, &body).await,
-        Err(error) => api::refuse(&shared.control, error),
+    });
+    match answering.await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request was not answered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
 }
 

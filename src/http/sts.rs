@@ -10,11 +10,15 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
+use super::api::HIDDEN;
+use super::audit::{self, Asked, Known};
 use super::caller::{Unidentified, context, identify};
 use crate::control::access::NoKey;
 use crate::control::access::sessions::{Given, Wanted};
+use crate::control::audit::seconds;
 use crate::control::{Control, Refusal};
 use answer::StsError;
 use xml::Xml;
@@ -72,9 +76,26 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
         .find(|known| Some(**known) == action)
         .copied()
         .unwrap_or("unknown");
+    let mut known = Known::default();
     let done = match &parameters {
-        Ok(parameters) => perform(control, parts, body, parameters).await,
+        Ok(parameters) => perform(control, parts, body, parameters, &mut known).await,
         Err(error) => Err(error.clone()),
+    };
+    let done = match action.filter(|action| is_name(action)) {
+        None => done,
+        Some(name) => {
+            let asked = Asked {
+                service: SERVICE,
+                name,
+                request_id: &request_id,
+            };
+            let refused = done.as_ref().err();
+            let refused = refused.map(|error| (error.code, error.message.as_str()));
+            match audit::keep(control, parts, asked, known, refused).await {
+                Ok(()) => done,
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
     };
     if let Err(error) = &done {
         tracing::debug!(operation = name, error = error.code, message = %error.message, request_id, "refused");
@@ -93,8 +114,11 @@ async fn perform(
     parts: &Parts,
     body: &Bytes,
     parameters: &Parameters,
+    learnt: &mut Known,
 ) -> Result<Xml, StsError> {
     let caller = identify(control, parts, body, SERVICE).await?;
+    learnt.caller = Some(caller.clone());
+    learnt.parameters = parameters.told();
     if !caller.may_ask_now(control) {
         return Err(Refusal::Throttled.into());
     }
@@ -136,6 +160,7 @@ async fn perform(
             let wanted = parameters.wanted()?;
             let given = control.assume_role(&caller, role, name, &wanted, &known);
             let given = given.await?;
+            learnt.elements = told(&given, Some(("assumedRoleUser", "assumedRoleId")));
             let user = Xml::new()
                 .leaf("AssumedRoleId", &given.caller.principal_id)
                 .leaf("Arn", given.caller.arn());
@@ -149,6 +174,7 @@ async fn perform(
             let name = parameters.required("Name")?;
             let wanted = parameters.wanted()?;
             let given = control.federate(&caller, name, &wanted, &known).await?;
+            learnt.elements = told(&given, Some(("federatedUser", "federatedUserId")));
             let user = Xml::new()
                 .leaf("FederatedUserId", &given.caller.principal_id)
                 .leaf("Arn", given.caller.arn());
@@ -160,9 +186,31 @@ async fn perform(
         _ => {
             parameters.only(&["DurationSeconds"])?;
             let wanted = parameters.wanted()?;
-            Ok(credentials(&control.own_session(&caller, &wanted).await?))
+            let given = control.own_session(&caller, &wanted).await?;
+            learnt.elements = told(&given, None);
+            Ok(credentials(&given))
         }
     }
+}
+
+/// What was given out, as the audit trail tells it.
+fn told(given: &Given, user: Option<(&str, &str)>) -> Value {
+    let mut told = json!({"credentials": {
+        "accessKeyId": given.session.access_key_id,
+        "secretAccessKey": HIDDEN,
+        "sessionToken": HIDDEN,
+        "expiration": seconds(given.session.expires_ms),
+    }});
+    if let (Some((user, id)), Some(told)) = (user, told.as_object_mut()) {
+        let about = json!({id: given.caller.principal_id, "arn": given.caller.arn()});
+        told.insert(user.to_owned(), about);
+    }
+    told
+}
+
+/// Whether it may be the name of an action.
+fn is_name(action: &str) -> bool {
+    (1..=64).contains(&action.len()) && action.bytes().all(|octet| octet.is_ascii_alphanumeric())
 }
 
 fn credentials(given: &Given) -> Xml {
@@ -203,6 +251,26 @@ impl Parameters {
         match twice {
             Some(name) => Err(validation(name, "is there twice")),
             None => Ok(Self(all)),
+        }
+    }
+
+    /// The parameters as the audit trail tells them: those that are known, none of which is a secret.
+    fn told(&self) -> Value {
+        let spelt = [
+            ("RoleArn", "roleArn"),
+            ("RoleSessionName", "roleSessionName"),
+            ("Name", "name"),
+            ("DurationSeconds", "durationSeconds"),
+            ("ExternalId", "externalId"),
+            ("Policy", "policy"),
+        ];
+        let told: Map<String, Value> = spelt
+            .into_iter()
+            .filter_map(|(name, spelt)| Some((spelt.to_owned(), self.get(name)?.into())))
+            .collect();
+        match told.is_empty() {
+            true => Value::Null,
+            false => told.into(),
         }
     }
 

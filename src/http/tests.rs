@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::control::access::Pace;
 use crate::control::{Inventory, Place, now_ms};
 use crate::node::desk::{Handle, ToDesk};
-use crate::store::{AccessKey, Store};
+use crate::store::{AccessKey, AuditAttribute, Page, Store};
 
 pub(super) struct Server {
     pub(super) router: Router,
@@ -37,7 +37,9 @@ pub(super) async fn server() -> Server {
         .await
         .unwrap();
     let (to_desk, desk) = mpsc::channel(16);
+    let trail = crate::control::audit::testing::trail(&store, data.path());
     let control = Control {
+        trail,
         store,
         objects: crate::objects::tests::folders(data.path()),
         desk: Handle::new(to_desk),
@@ -409,7 +411,7 @@ async fn who_asks_too_fast_is_told_429_by_the_name_of_each_service_and_others_ar
     ];
     let mut refused = 0;
     // More than a slow machine asks while the tokens come back.
-    for round in 0..6 * PACE {
+    for round in 0..12 * PACE {
         let (path, exception) = paths[round as usize % paths.len()];
         let request = sign(&server.key, now_ms() / 1000, "GET", path, "");
         let (status, body, headers) = server.send(request).await;
@@ -423,6 +425,40 @@ async fn who_asks_too_fast_is_told_429_by_the_name_of_each_service_and_others_ar
     server.key = other;
     let (status, _) = server.call("GET", "/accounts", &json!(null)).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_call_whose_client_hangs_up_is_done_and_recorded_all_the_same() {
+    let server = server().await;
+    let body = r#"{"Name":"hung up"}"#;
+    let request = sign(&server.key, now_ms() / 1000, "POST", "/accounts", body);
+    let mut answering = Box::pin(server.router.clone().oneshot(request));
+    // Begun, and then nobody waits for it any more.
+    let begun = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(answering.as_mut().poll(context).is_pending())
+    });
+    assert!(begun.await);
+    drop(answering);
+    let Control { store, trail, .. } = server.shared.control.clone();
+    let owner = &server.shared.control.deployment.account_id;
+    let all = ((0, i64::MAX), Page::first(10));
+    let recorded = async {
+        loop {
+            trail.indexed().await.unwrap();
+            let any = (AuditAttribute::EventCategory, "Management");
+            let found = store.audit_rows(owner, any, all.0, &all.1).await.unwrap();
+            if let [row] = found.items.as_slice() {
+                return row.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let row = tokio::time::timeout(Duration::from_secs(20), recorded);
+    let row = row.await.unwrap();
+    assert_eq!(row.event_name, "CreateAccount");
+    assert!(row.document.contains("hung up"), "{}", row.document);
+    let (_, listed) = server.call("GET", "/accounts", &json!(null)).await;
+    assert_eq!(listed["Accounts"][0]["Name"], "hung up");
 }
 
 #[tokio::test]

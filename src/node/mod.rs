@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError};
 use crate::control::access::Pace;
+use crate::control::audit::Trail;
 use crate::control::{Control, Inventory, now_ms};
 use crate::http;
 use crate::record::{RecordError, Recorder};
@@ -181,6 +182,8 @@ struct Node {
     desk: Handle,
     recorder: Recorder,
     record_thread: std::thread::JoinHandle<()>,
+    trail: Trail,
+    trail_task: tokio::task::JoinHandle<()>,
     store: Store,
     ready: Ready,
     /// Whether `/ready` says yes.
@@ -238,6 +241,8 @@ impl Node {
             wiring::destination(config, &deployment, &store),
         )?;
 
+        let (trail, trail_task) = wiring::trail(config, &store, &objects)?;
+
         let (to_desk, inbox) = desk::channel();
         let desk = Handle::new(to_desk.clone());
         let control = Control {
@@ -254,6 +259,7 @@ impl Node {
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
             pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),
+            trail: trail.clone(),
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -303,6 +309,8 @@ impl Node {
             desk,
             recorder,
             record_thread,
+            trail,
+            trail_task,
             store,
             ready,
             accepting,
@@ -340,6 +348,13 @@ impl Node {
         ) {
             tracing::error!("the record's thread did not end in good order");
         }
+        // What is not delivered now waits in the spool for the next start.
+        match tokio::time::timeout(LAST_TASKS, self.trail.delivered()).await {
+            Ok(Ok(())) => {}
+            _ => tracing::warn!("the audit trail is not delivered yet"),
+        }
+        drop(self.trail);
+        self.trail_task.abort();
         self.store.close().await;
         tracing::info!("stopped");
     }

@@ -24,6 +24,7 @@ use super::listen::Listeners;
 use super::shard::{PhonePlace, Places, Shard, ShardError};
 use super::{Bound, NodeError, bind, caller, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, PortRange, SrtpPolicy};
+use crate::control::audit::{self, Trail};
 use crate::control::{Control, Directory, Place, settings};
 use crate::http::{self, Patience, Shared};
 use crate::objects::envelope::ObjectKey;
@@ -205,6 +206,22 @@ pub(super) fn destination(config: &Config, deployment: &Deployment, store: &Stor
             bucket.map_err(|error| error.to_string())
         })
     })
+}
+
+/// The audit trail and its task.
+pub(super) fn trail(
+    config: &Config,
+    store: &Store,
+    objects: &Objects,
+) -> Result<(Trail, tokio::task::JoinHandle<()>), NodeError> {
+    let settings = audit::Settings {
+        region: config.node.region.clone(),
+        bucket: config.record.bucket.clone(),
+        batch: config.record.audit_batch,
+    };
+    let data = &config.node.data;
+    Trail::start(data, settings, store.clone(), objects.clone())
+        .map_err(|e| fault("cannot open the audit trail", &e).into())
 }
 
 /// What the calls are told.

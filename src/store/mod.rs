@@ -6,6 +6,7 @@
 mod access_keys;
 mod accounts;
 mod attendees;
+mod audit;
 mod connectors;
 mod database;
 mod domains;
@@ -40,6 +41,7 @@ use thiserror::Error;
 pub use access_keys::{AccessKey, NoNewKey};
 pub use accounts::{Account, AccountField};
 pub use attendees::{Attendee, NewAttendee};
+pub use audit::{AuditAttribute, AuditRow};
 use database::Kind;
 
 pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};

@@ -8,7 +8,7 @@ use crate::support::peers::{python, repository};
 use crate::support::server::{Credentials, Server, campanile};
 
 /// `campanile admin …` on that server, as JSON.
-fn admin(server: &Server, arguments: &[&str]) -> Value {
+pub(crate) fn admin(server: &Server, arguments: &[&str]) -> Value {
     let output = campanile()
         .args(["admin", "--data"])
         .arg(server.data())
@@ -65,7 +65,7 @@ fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
     );
 }
 
-fn text(value: &Value, pointer: &str) -> String {
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found
         .unwrap_or_else(|| panic!("no {pointer} in {value}"))

@@ -5,6 +5,7 @@ The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_
 """
 
 import datetime
+import functools
 import http.client
 import json
 import os
@@ -460,12 +461,25 @@ def send(method, path, body=b"", sign=None, headers=None):
 
 
 def operations():
-    """All that the server says it offers: name, method, path."""
+    """All that the server says it offers under a path of its own: name, method, path."""
+    for path, methods in described():
+        for method, operation in methods.items():
+            if not path.startswith("/#"):
+                yield operation["operationId"], method.upper(), path.replace("#", "?")
+
+
+def targets():
+    """All that it offers by the name of the operation: service, name, target."""
+    for path, methods in described():
+        if path.startswith("/#"):
+            yield methods["post"]["tags"][0], methods["post"]["operationId"], path.removeprefix("/#")
+
+
+@functools.cache
+def described():
     status, _, body = send("GET", "/campanile/openapi.json")
     assert status == 200, status
-    for path, methods in json.loads(body)["paths"].items():
-        for method, operation in methods.items():
-            yield operation["operationId"], method.upper(), path.replace("#", "?")
+    return list(json.loads(body)["paths"].items())
 
 
 def example(path):
@@ -476,9 +490,9 @@ def example(path):
 def every_operation_wants_a_signature():
     key, secret = os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"]
 
-    def signed(key, secret, when=None):
+    def signed(key, secret, when=None, service="chime"):
         def sign(request):
-            auth = SigV4Auth(Credentials(key, secret), "chime", os.environ["REGION"])
+            auth = SigV4Auth(Credentials(key, secret), service, os.environ["REGION"])
             auth.add_auth(request)
             if when:
                 # Signed by the rules, at another time.
@@ -494,15 +508,36 @@ def every_operation_wants_a_signature():
 
     now = datetime.datetime.now(datetime.timezone.utc)
     seen = 0
+    def cases_of(service):
+        late, early = now + datetime.timedelta(minutes=6), now - datetime.timedelta(minutes=6)
+        return {
+            "unsigned": (None, "MissingAuthenticationTokenException"),
+            "with another secret": (signed(key, "wrong" * 8, service=service), "InvalidSignatureException"),
+            "with no such key": (signed("AKIA" + "A" * 16, secret, service=service), "UnrecognizedClientException"),
+            "long ago": (signed(key, secret, early, service), "InvalidSignatureException"),
+            "in the future": (signed(key, secret, late, service), "InvalidSignatureException"),
+        }
+
+    for service, name, target in targets():
+        # CloudWatch's clients sign for what it was called once.
+        service = {"cloudwatch": "monitoring"}.get(service, service)
+        cases = {**cases_of(service), "for another service": (signed(key, secret), "InvalidSignatureException")}
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        for case, (sign, wanted) in cases.items():
+            status, _, body = send("POST", "/", b"{}", sign, headers)
+            assert status == 400 and json.loads(body)["__type"] == wanted, (name, case, status, body)
+        status, _, body = send("POST", "/", b"{}", signed(key, secret, service=service), headers)
+        # And with a good one it is not the signature that is refused.
+        said = json.loads(body).get("__type", "")
+        assert status < 500 and "Signature" not in said and "Client" not in said, (name, status, body)
+        for bad in (b"[]", b"nonsense", b'"x"'):
+            status, _, body = send("POST", "/", bad, signed(key, secret, service=service), headers)
+            assert status == 400 and json.loads(body)["__type"], (name, status, body)
+        seen += 1
+    assert seen >= 1, seen
     for name, method, path in operations():
         path = example(path)
-        cases = {
-            "unsigned": (None, "MissingAuthenticationTokenException"),
-            "with another secret": (signed(key, "wrong" * 8), "InvalidSignatureException"),
-            "with no such key": (signed("AKIAAAAAAAAAAAAAAAAA", secret), "UnrecognizedClientException"),
-            "long ago": (signed(key, secret, now - datetime.timedelta(minutes=6)), "InvalidSignatureException"),
-            "in the future": (signed(key, secret, now + datetime.timedelta(minutes=6)), "InvalidSignatureException"),
-        }
+        cases = cases_of("chime")
         for case, (sign, wanted) in cases.items():
             status, error, _ = send(method, path, sign=sign)
             assert status == 403 and error == wanted, (name, case, status, error)

@@ -33,5 +33,6 @@ mod sipp_suite;
 mod tls;
 mod torture;
 mod trace;
+mod trail;
 mod truth;
 mod ways;

@@ -24,7 +24,9 @@ impl World {
         let deployment = store.deployment(Some(ACCOUNT), 1).await.unwrap();
         store.first_administrator(ACCOUNT, 1).await.unwrap();
         let (to_desk, _) = mpsc::channel(1);
+        let trail = crate::control::audit::testing::trail(&store, data.path());
         let control = Control {
+            trail,
             store,
             objects: crate::objects::tests::folders(data.path()),
             desk: Handle::new(to_desk),

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::input::Input;
+use super::model::Operation;
 use super::page::Pager;
-use super::{accounts, connectors, meetings, numbers, rooms, users};
+use super::{accounts, connectors, events, meetings, numbers, rooms, users};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::{Listed, Page};
 
@@ -17,6 +18,17 @@ pub(crate) enum Noun {
     Numbers,
     Connectors,
     Meetings,
+    Events,
+}
+
+impl Noun {
+    /// The service that it alone belongs to.
+    fn service(self) -> Option<&'static str> {
+        match self {
+            Self::Events => Some("cloudtrail"),
+            _ => None,
+        }
+    }
 }
 
 /// Every operation that is carried out here. What the model knows beyond is answered as not offered.
@@ -72,13 +84,20 @@ pub(crate) const OFFERED: &[(Noun, &[&str])] = &[
         "UpdateAttendeeCapabilities", "BatchUpdateAttendeeCapabilitiesExcept",
         "TagResource", "UntagResource", "ListTagsForResource",
     ]),
+    (Noun::Events, &["LookupEvents"]),
 ];
 
 /// Whose an operation is; `None` where it is not offered.
-pub(crate) fn noun(operation: &str) -> Option<Noun> {
+pub(crate) fn noun(operation: &Operation) -> Option<Noun> {
+    // Several services have operations of one name.
+    let service = operation
+        .target
+        .as_ref()
+        .map(|_| operation.service.as_str());
     OFFERED
         .iter()
-        .find(|(_, operations)| operations.contains(&operation))
+        .filter(|(noun, _)| noun.service() == service)
+        .find(|(_, operations)| operations.contains(&operation.name.as_str()))
         .map(|(noun, _)| *noun)
 }
 
@@ -105,6 +124,7 @@ impl Call<'_> {
             Noun::Numbers => Box::pin(numbers::perform(self)).await,
             Noun::Connectors => Box::pin(connectors::perform(self)).await,
             Noun::Meetings => Box::pin(meetings::perform(self)).await,
+            Noun::Events => Box::pin(events::perform(self)).await,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::control::Refusal;
+
 /// What a request says. A member that the model requires is there; asking for one of another kind finds none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Input<'a>(&'a Value);
@@ -45,6 +47,26 @@ impl<'a> Input<'a> {
         self.value(name)?.as_bool()
     }
 
+    /// A time in whole seconds since the epoch, however it is written.
+    pub(super) fn seconds(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let wrong = || Refusal::invalid(name, "is no time that this server knows");
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                let time: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+                Ok(Some(time.as_second()))
+            }
+            Some(number) => {
+                let seconds = number.as_f64().map(f64::floor).ok_or_else(wrong)?;
+                #[allow(clippy::cast_possible_truncation)] // within what the epoch's calendar has
+                match (-MOST_SECONDS..=MOST_SECONDS).contains(&seconds) {
+                    true => Ok(Some(seconds as i64)),
+                    false => Err(wrong()),
+                }
+            }
+        }
+    }
+
     /// A list's members; none where it is missing.
     pub(super) fn list(&self, name: &str) -> impl Iterator<Item = Input<'a>> + use<'a> {
         let items = self.value(name).and_then(Value::as_array);
@@ -58,3 +80,6 @@ impl<'a> Input<'a> {
             .collect()
     }
 }
+
+/// To the year 9999.
+const MOST_SECONDS: f64 = 253_402_300_799.0;

@@ -4,7 +4,9 @@ mod accounts;
 mod connectors;
 mod dispatch;
 mod error;
+mod events;
 mod input;
+mod json;
 pub(crate) mod meetings;
 mod model;
 mod numbers;
@@ -12,6 +14,7 @@ mod openapi;
 mod ours;
 mod page;
 mod rooms;
+mod service;
 pub mod sigv4;
 mod understand;
 mod users;
@@ -27,19 +30,26 @@ use serde_json::{Value, json};
 use dispatch::Call;
 pub use error::ApiError;
 use input::Input;
-use model::{MODEL, Routed};
+pub(super) use json::answer as answer_targeted;
+pub(super) use json::is_meant as is_targeted;
+pub(crate) use model::HIDDEN;
+use model::{MODEL, Operation, Routed, told};
 use ours::Ours;
 pub(super) use ours::shape as domain_shape;
 use page::Pager;
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
 
+use super::audit::{self, Asked, Known};
 use super::caller::{context, identify};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::Meeting;
 
 /// The signing name of all the services whose shapes we answer in.
 const SERVICE: &str = "chime";
+
+/// What a request means that means nothing.
+const UNKNOWN: &str = "unknown";
 
 /// The header by which clients quote a request to support.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -60,9 +70,15 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
     let name = match (&ours, &routed) {
         (Some(ours), _) => ours.name(),
         (None, Some(routed)) => routed.operation.name.as_str(),
-        (None, None) => "unknown",
+        (None, None) => UNKNOWN,
     };
-    let mut response = match perform(control, parts, body, ours, routed).await {
+    let mut known = Known::default();
+    let done = perform(control, parts, body, (ours, routed), &mut known).await;
+    let done = match name {
+        UNKNOWN => done,
+        name => kept(control, parts, (SERVICE, name, &request_id), known, done).await,
+    };
+    let mut response = match done {
         Ok((status, Some(body))) => {
             let json = (
                 header::CONTENT_TYPE,
@@ -76,9 +92,7 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
             error.into_response(&request_id)
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    number(&mut response, &request_id);
     let status = response.status().as_u16();
     tracing::info!(operation = name, status, request_id, "api");
     metrics::counter!("campanile_api_requests_total", "operation" => name, "status" => status.to_string()).increment(1);
@@ -87,13 +101,55 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
     response
 }
 
+/// The same answer once the call is in the audit trail; without that there is no success.
+async fn kept<T>(
+    control: &Control,
+    parts: &Parts,
+    (service, name, request_id): (&str, &str, &str),
+    known: Known,
+    done: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let refused = done.as_ref().err();
+    let refused = refused.map(|error| (error.exception, error.message.as_str()));
+    let asked = Asked {
+        service,
+        name,
+        request_id,
+    };
+    audit::keep(control, parts, asked, known, refused).await?;
+    done
+}
+
+/// An answer for a request whose body cannot be read.
+pub(super) async fn refuse_body(control: &Control, parts: &Parts, error: ApiError) -> Response {
+    let query = parts.uri.query().unwrap_or_default();
+    let routed = MODEL.route(parts.method.as_str(), parts.uri.path(), query);
+    let Some(routed) = routed else {
+        return refuse(control, error);
+    };
+    let request_id = control.store.request_token().unwrap_or_default();
+    let call = (SERVICE, routed.operation.name.as_str(), request_id.as_str());
+    let done: Result<(), _> = kept(control, parts, call, Known::default(), Err(error)).await;
+    let mut response = match done {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => error.into_response(&request_id),
+    };
+    number(&mut response, &request_id);
+    response
+}
+
+/// Says the request's id.
+fn number(response: &mut Response, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}
+
 /// An answer for what cannot be read so far as to be performed.
 pub(super) fn refuse(control: &Control, error: ApiError) -> Response {
     let request_id = control.store.request_token().unwrap_or_default();
     let mut response = error.into_response(&request_id);
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    number(&mut response, &request_id);
     response
 }
 
@@ -101,8 +157,8 @@ async fn perform(
     control: &Control,
     parts: &Parts,
     body: &Bytes,
-    ours: Option<Ours>,
-    routed: Option<Routed<'_>>,
+    (ours, routed): (Option<Ours>, Option<Routed<'_>>),
+    known: &mut Known,
 ) -> Result<(StatusCode, Option<Value>), ApiError> {
     let caller = match authenticate(control, parts, body).await {
         Ok(caller) => caller,
@@ -114,6 +170,7 @@ async fn perform(
         }
         Err(error) => return Err(error),
     };
+    known.caller = Some(caller.clone());
     if !caller.may_ask_now(control) {
         let service = routed.as_ref().map_or(SERVICE, |r| &r.operation.service);
         return Err(ApiError::of(&Refusal::Throttled, service));
@@ -124,40 +181,43 @@ async fn perform(
         control.authorize(&caller, &action, resource, &context(control, parts))
     };
     if let Some(ours) = ours {
+        let name = ours.name();
         let resource = ours
             .resource()
             .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
-        allow(ours.name(), &resource)?;
-        let said = read_json(body)?;
-        let answer = ours.perform(control, &caller, &said, &host).await?;
+        let said = read_json(body);
+        known.parameters = ours.told(said.as_ref().ok());
+        known.resource = Some(resource.clone());
+        allow(name, &resource)?;
+        let answer = ours.perform(control, &caller, &said?, &host).await?;
+        if !audit::reads(name) {
+            known.elements = ours::told_answer(&answer);
+        }
         return Ok((StatusCode::OK, Some(answer)));
     }
     let routed = routed.ok_or_else(|| unknown(parts))?;
     let operation = routed.operation;
-    let offered = dispatch::noun(&operation.name).zip(operation.status);
+    let query = parts.uri.query().unwrap_or_default();
+    let body = read_json(body);
+    let nothing = Value::Null;
+    let said = body.as_ref().unwrap_or(&nothing);
+    known.parameters = routed.told(query, &parts.headers, said);
+    let offered = dispatch::noun(operation).zip(operation.status);
     let Some((noun, status)) = offered else {
-        return Err(ApiError::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "UnsupportedOperationException",
-            format!("{} is not offered by this server", operation.name),
-        ));
+        return Err(not_offered(operation));
     };
     let resource = routed
         .resource()
         .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
-    // Before its members are read: who may not ask is not told what a good question would be.
+    known.resource = Some(resource.clone());
+    // Before its members are checked: who may not ask is not told what a good question would be.
     allow(&operation.name, &resource)?;
-    let query = parts.uri.query().unwrap_or_default();
     let refused = |refusal: Refusal| ApiError::of(&refusal, &operation.service);
     let said = routed
-        .read(query, &parts.headers, &read_json(body)?)
+        .read(query, &parts.headers, &body?)
         .map_err(refused)?;
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        let mut shown = said.clone();
-        MODEL.mask(operation.input.as_deref().unwrap_or_default(), &mut shown);
-        let (name, caller) = (operation.name.as_str(), caller.arn());
-        tracing::debug!(operation = name, caller, parameters = %shown, "asked");
-    }
+    let (name, arn) = (operation.name.as_str(), caller.arn());
+    tracing::debug!(operation = name, caller = arn, parameters = %known.parameters, "asked");
     let call = Call {
         control,
         caller: &caller,
@@ -172,15 +232,24 @@ async fn perform(
         host: &host,
     };
     let answer = call.perform(noun).await.map_err(refused)?;
+    if !audit::reads(name) {
+        known.elements = told(operation.output.as_deref(), &answer);
+    }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     if status == StatusCode::NO_CONTENT {
         return Ok((status, None));
     }
+    hold_to_model(operation, &answer);
+    Ok((status, Some(answer)))
+}
+
+/// Says so where an answer is not what clients expect; in development builds.
+fn hold_to_model(operation: &Operation, answer: &Value) {
     if cfg!(debug_assertions)
         && let Some(fault) = operation
             .output
             .as_deref()
-            .and_then(|output| MODEL.fault(output, "", &answer))
+            .and_then(|output| MODEL.fault(output, "", answer))
     {
         tracing::error!(
             operation = operation.name,
@@ -188,7 +257,14 @@ async fn perform(
             "an answer breaks the API's model"
         );
     }
-    Ok((status, Some(answer)))
+}
+
+fn not_offered(operation: &Operation) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "UnsupportedOperationException",
+        format!("{} is not offered by this server", operation.name),
+    )
 }
 
 /// The ARN of a thing of the caller's account, as policies name it.

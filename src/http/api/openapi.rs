@@ -8,18 +8,22 @@ use super::model::{Kind, MODEL, Member, Operation, Shape, Where};
 /// Where it is served, to anybody.
 pub(super) const PATH: &str = "/campanile/openapi.json";
 
-/// The description. Operations that differ in their query only are told apart by it after a `#`.
+/// The description. Operations that differ in their query or target only are told apart by it after a `#`.
 pub(super) fn describe() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let mut used = Vec::new();
     for operation in MODEL.operations() {
-        if dispatch::noun(&operation.name).is_none() {
+        if dispatch::noun(operation).is_none() {
             continue;
         }
         let mut path = operation.path.replace("+}", "}");
         if let Some(query) = &operation.query {
             path.push('#');
             path.push_str(query);
+        }
+        if let Some(target) = &operation.target {
+            path.push('#');
+            path.push_str(target);
         }
         let methods = paths.entry(path).or_insert_with(|| json!({}));
         if let Some(methods) = methods.as_object_mut() {
@@ -43,7 +47,7 @@ pub(super) fn describe() -> Value {
         "info": {
             "title": "campanile",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The signed API (AWS Signature Version 4, service name \"chime\").",
+            "description": "The signed API (AWS Signature Version 4, service name \"chime\" where no tag says another).",
         },
         "paths": paths,
         "components": {
@@ -85,6 +89,11 @@ fn described(operation: &Operation, used: &mut Vec<String>) -> Value {
     {
         parameters.push(json!({
             "name": name, "in": "query", "required": true, "schema": {"const": value},
+        }));
+    }
+    if let Some(target) = &operation.target {
+        parameters.push(json!({
+            "name": "X-Amz-Target", "in": "header", "required": true, "schema": {"const": target},
         }));
     }
     let status = operation.status.unwrap_or(200);
@@ -149,6 +158,7 @@ fn schema(shape: &Shape, used: &mut Vec<String>) -> Value {
     let kind = match shape.kind {
         Kind::Structure | Kind::Map => "object",
         Kind::List => "array",
+        Kind::Timestamp if shape.epoch => "number",
         Kind::String | Kind::Timestamp => "string",
         Kind::Integer => "integer",
         Kind::Float => "number",
@@ -173,7 +183,7 @@ fn schema(shape: &Shape, used: &mut Vec<String>) -> Value {
         put("pattern", json!(pattern.as_str()));
     }
     match shape.kind {
-        Kind::Timestamp => put("format", json!("date-time")),
+        Kind::Timestamp if !shape.epoch => put("format", json!("date-time")),
         Kind::List => {
             if let Some(member) = &shape.member {
                 put("items", reference(member, used));

@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use serde_json::{Value, json};
 
 use super::dispatch::{present, time};
+use super::model::told;
 use super::{invitation, meetings, open_meeting};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::Domain;
@@ -73,6 +74,32 @@ impl Ours {
         }
     }
 
+    /// The request as the audit trail tells it.
+    pub(super) fn told(&self, said: Option<&Value>) -> Value {
+        let member = |name: &str| said.and_then(|said| said.get(name)).and_then(Value::as_str);
+        match self {
+            Self::OpenMeeting => match said {
+                Some(said) => told(Some("CreateMeetingRequest"), said),
+                None => Value::Null,
+            },
+            Self::ListMeetings => Value::Null,
+            Self::ShowMeeting(id) => json!({"meetingId": id}),
+            Self::Domains(verb, account) => {
+                let name = match verb {
+                    DomainVerb::Create => member("Name"),
+                    DomainVerb::List => None,
+                    DomainVerb::Get(name) | DomainVerb::Verify(name) | DomainVerb::Delete(name) => {
+                        Some(name.as_str())
+                    }
+                };
+                present([
+                    ("accountId", Some(json!(account))),
+                    ("name", name.map(|name| json!(name))),
+                ])
+            }
+        }
+    }
+
     /// What it is about, as policies name it; `None` for nothing in particular.
     pub(super) fn resource(&self) -> Option<String> {
         match self {
@@ -108,6 +135,18 @@ impl Ours {
             Self::Domains(verb, account) => verb.perform(control, caller, &account, said).await,
         }
     }
+}
+
+/// An answer as the audit trail tells it: nothing of how to come into a meeting.
+pub(super) fn told_answer(answer: &Value) -> Value {
+    let text = |at: &str| answer.pointer(at).cloned();
+    present([
+        ("meetingId", text("/MeetingId")),
+        ("name", text("/Domain/Name")),
+        ("status", text("/Domain/Status")),
+        ("releasedUsers", text("/ReleasedUsers")),
+        ("suspendedUsers", text("/SuspendedUsers")),
+    ])
 }
 
 impl DomainVerb {

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use super::model::MODEL;
+use super::model::{MODEL, told};
 use super::read_json;
 use crate::control::Refusal;
 
@@ -15,7 +15,7 @@ pub struct Understood {
     pub operation: String,
     /// Its members, each within the bounds of the API's model.
     pub members: Value,
-    /// The same with everything masked that the model calls sensitive, as logs show it.
+    /// The same without secrets, as logs and the audit trail tell it.
     pub masked: Value,
 }
 
@@ -44,9 +44,7 @@ pub fn understand(
         Ok(members) => members,
         Err(refusal) => return Some(Err(refusal)),
     };
-    let mut masked = members.clone();
-    let shape = routed.operation.input.as_deref().unwrap_or_default();
-    MODEL.mask(shape, &mut masked);
+    let masked = told(routed.operation.input.as_deref(), &members);
     Some(Ok(Understood {
         operation: routed.operation.name.clone(),
         members,

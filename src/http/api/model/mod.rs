@@ -8,6 +8,7 @@ mod read;
 mod route;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -16,6 +17,7 @@ use regex_lite::Regex;
 use serde::{Deserialize, Deserializer};
 
 pub(crate) use route::Routed;
+pub(crate) use told::{HIDDEN, told};
 
 /// All of it.
 pub(crate) struct Model {
@@ -23,6 +25,8 @@ pub(crate) struct Model {
     shapes: BTreeMap<String, Shape>,
     /// By method and number of segments.
     routes: HashMap<(String, usize), Vec<usize>>,
+    /// By what `X-Amz-Target` says.
+    targets: HashMap<String, usize>,
 }
 
 /// An operation of the API.
@@ -39,6 +43,9 @@ pub(crate) struct Operation {
     /// `name=value` that tells it from others of its path.
     #[serde(default)]
     pub(crate) query: Option<String>,
+    /// What `X-Amz-Target` says of a service whose requests name their operation.
+    #[serde(default)]
+    pub(crate) target: Option<String>,
     /// The status of its good answer; `None` where only the operation's name is known.
     #[serde(default)]
     pub(crate) status: Option<u16>,
@@ -77,6 +84,9 @@ pub(crate) struct Shape {
     /// Whether it must not be shown in logs.
     #[serde(default)]
     pub(crate) sensitive: bool,
+    /// Whether a time is written as seconds since the epoch.
+    #[serde(default)]
+    pub(crate) epoch: bool,
     /// A structure's.
     #[serde(default)]
     pub(crate) members: BTreeMap<String, Member>,
@@ -147,7 +157,12 @@ pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| {
 impl Model {
     fn new(operations: Vec<Operation>, shapes: BTreeMap<String, Shape>) -> Self {
         let mut routes: HashMap<(String, usize), Vec<usize>> = HashMap::new();
+        let mut targets = HashMap::new();
         for (at, operation) in operations.iter().enumerate() {
+            if let Some(target) = &operation.target {
+                targets.insert(target.clone(), at);
+                continue;
+            }
             let key = (
                 operation.method.clone(),
                 route::segments(&operation.path).count(),
@@ -158,7 +173,13 @@ impl Model {
             operations,
             shapes,
             routes,
+            targets,
         }
+    }
+
+    /// The operation that a request names.
+    pub(crate) fn targeted(&self, target: &str) -> Option<&Operation> {
+        self.operations.get(*self.targets.get(target)?)
     }
 
     /// Every operation.

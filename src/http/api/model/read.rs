@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::check::refuse;
 use super::route::pairs;
-use super::{Kind, MODEL, Member, Model, Routed, Where};
+use super::{Kind, MODEL, Member, Model, Operation, Routed, Shape, Where};
 use crate::control::Refusal;
 
 impl Routed<'_> {
@@ -19,39 +19,81 @@ impl Routed<'_> {
         headers: &HeaderMap,
         body: &Value,
     ) -> Result<Value, Refusal> {
-        let model: &Model = &MODEL;
-        let Some(shape) = self
-            .operation
-            .input
-            .as_deref()
-            .and_then(|name| model.shape(name))
-        else {
+        let Some(shape) = self.operation.input_shape() else {
             return Ok(Value::Object(Map::new()));
         };
-        let body = body
-            .as_object()
-            .ok_or_else(|| refuse("", "must be a JSON object"))?;
+        if !body.is_object() {
+            return Err(refuse("", "must be a JSON object"));
+        }
+        let (said, fault) = self.gather(shape, query, headers, body);
+        match fault {
+            Some(fault) => Err(fault),
+            None => MODEL.check(shape, "", Value::Object(said)),
+        }
+    }
+
+    /// What the request says, as the audit trail tells it: good or not, and without secrets.
+    pub(crate) fn told(&self, query: &str, headers: &HeaderMap, body: &Value) -> Value {
+        let Some(shape) = self.operation.input_shape() else {
+            return Value::Null;
+        };
+        let (said, _) = self.gather(shape, query, headers, body);
+        match said.is_empty() {
+            true => Value::Null,
+            false => MODEL.told(shape, &Value::Object(said)),
+        }
+    }
+
+    /// The members from where they stand, and what is wrong with the first that cannot be read.
+    fn gather(
+        &self,
+        shape: &Shape,
+        query: &str,
+        headers: &HeaderMap,
+        body: &Value,
+    ) -> (Map<String, Value>, Option<Refusal>) {
         let query = pairs(query);
         let mut said = Map::new();
+        let mut fault = None;
         for (name, member) in &shape.members {
             let called = member.called.as_deref().unwrap_or(name);
             let value = match member.place {
-                None => body.get(name).cloned(),
-                Some(Where::Path) => self.path.get(called).cloned().map(Value::String),
+                None => Ok(body.get(name).cloned()),
+                Some(Where::Path) => Ok(self.path.get(called).cloned().map(Value::String)),
                 Some(Where::Header) => match headers.get(called).map(|value| value.to_str()) {
-                    None => None,
-                    Some(Ok(text)) => Some(Value::String(text.to_owned())),
-                    Some(Err(_)) => return Err(refuse(name, "must be a header of plain text")),
+                    None => Ok(None),
+                    Some(Ok(text)) => Ok(Some(Value::String(text.to_owned()))),
+                    Some(Err(_)) => Err("must be a header of plain text"),
                 },
-                Some(Where::Query) => {
-                    asked(model, member, called, &query).map_err(|rule| refuse(name, rule))?
-                }
+                Some(Where::Query) => asked(&MODEL, member, called, &query),
             };
-            if let Some(value) = value {
-                said.insert(name.clone(), value);
+            match value {
+                Ok(Some(value)) => {
+                    said.insert(name.clone(), value);
+                }
+                Ok(None) => {}
+                Err(rule) => fault = fault.or_else(|| Some(refuse(name, rule))),
             }
         }
-        model.check(shape, "", Value::Object(said))
+        (said, fault)
+    }
+}
+
+impl Operation {
+    /// What a request of it may say.
+    pub(crate) fn input_shape(&self) -> Option<&'static Shape> {
+        MODEL.shape(self.input.as_deref()?)
+    }
+
+    /// The members of a request that has them all in its body, each within its bounds.
+    ///
+    /// # Errors
+    /// The first field that breaks a rule.
+    pub(crate) fn read_body(&self, body: Value) -> Result<Value, Refusal> {
+        match self.input_shape() {
+            Some(shape) => MODEL.check(shape, "", body),
+            None => Ok(Value::Object(Map::new())),
+        }
     }
 }
 

@@ -1,0 +1,314 @@
+//! What becomes of the spool's lines: into the index every second, into the object store in batches; then they go.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::spool::{Segment, Spool};
+use super::{Entry, Settings};
+use crate::control::now_ms;
+use crate::objects::{ObjectError, Objects};
+use crate::store::{Store, StoreError};
+
+pub(super) enum ToKeeping {
+    /// Index all that was written.
+    Index(oneshot::Sender<bool>),
+    /// And put it into the object store.
+    Deliver(oneshot::Sender<bool>),
+}
+
+/// The task.
+pub(super) struct Keeping {
+    spool: Spool,
+    settings: Settings,
+    store: Store,
+    objects: Objects,
+    /// Octets of each file that are in the index.
+    indexed: HashMap<PathBuf, u64>,
+    /// Files that the object store has, and the index has not.
+    delivered: HashSet<PathBuf>,
+    /// A delivery that runs: an object store that is slow must not hold up who looks something up.
+    delivering: Option<JoinHandle<Result<Vec<PathBuf>, Stuck>>>,
+    close_at: Instant,
+    deliver_at: Instant,
+    forget_at: Instant,
+}
+
+/// Why something stays in the spool.
+#[derive(Debug, Error)]
+enum Stuck {
+    #[error("the spool: {0}")]
+    File(#[from] io::Error),
+    #[error("the index: {0}")]
+    Store(#[from] StoreError),
+    #[error("the object store: {0}")]
+    Objects(#[from] ObjectError),
+    #[error("an entry cannot be written: {0}")]
+    Entry(#[from] serde_json::Error),
+}
+
+impl Keeping {
+    pub(super) fn new(spool: Spool, settings: Settings, store: Store, objects: Objects) -> Self {
+        let now = Instant::now();
+        Self {
+            close_at: now + settings.batch,
+            deliver_at: now,
+            forget_at: now + FORGET_FIRST,
+            spool,
+            settings,
+            store,
+            objects,
+            indexed: HashMap::new(),
+            delivered: HashSet::new(),
+            delivering: None,
+        }
+    }
+
+    /// Works until every [`super::Trail`] is gone.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<ToKeeping>) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => self.on_time().await,
+                asked = inbox.recv() => match asked {
+                    // Whoever asked may have given up.
+                    Some(ToKeeping::Index(done)) => { let _ = done.send(well(&self.index().await)); }
+                    Some(ToKeeping::Deliver(done)) => {
+                        self.spool.close().await;
+                        let indexed = well(&self.index().await);
+                        let _ = done.send(well(&self.deliver().await) && indexed);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    async fn on_time(&mut self) {
+        let now = Instant::now();
+        if now >= self.close_at {
+            self.close_at = now + self.settings.batch;
+            self.spool.close().await;
+        }
+        well(&self.index().await);
+        let idle = self.delivering.as_ref().is_none_or(JoinHandle::is_finished);
+        if idle && !well(&self.settle().await) {
+            self.deliver_at = now + RETRY;
+        }
+        if now >= self.deliver_at {
+            well(&self.begin_delivery());
+        }
+        if now >= self.forget_at {
+            self.forget_at = now + FORGET_EVERY;
+            well(&self.forget().await);
+        }
+    }
+
+    /// Brings the index up to date with what is written.
+    async fn index(&mut self) -> Result<(), Stuck> {
+        for segment in self.spool.segments()? {
+            let mut from = self.indexed.get(&segment.path).copied().unwrap_or(0);
+            loop {
+                let read = lines(&segment, from)?;
+                if read.next == from {
+                    break;
+                }
+                let rows = read.entries.iter().map(Entry::row);
+                let rows = rows.collect::<Result<Vec<_>, _>>()?;
+                self.store.add_audit_rows(&rows).await?;
+                from = read.next;
+                self.indexed.insert(segment.path.clone(), from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts all closed files into the object store.
+    async fn deliver(&mut self) -> Result<(), Stuck> {
+        self.settle().await?;
+        self.begin_delivery()?;
+        self.settle().await
+    }
+
+    /// Begins to put closed files into the object store, if there are any and no delivery runs.
+    fn begin_delivery(&mut self) -> Result<(), Stuck> {
+        if self.delivering.is_some() {
+            return Ok(());
+        }
+        let mut closed = self.spool.segments()?;
+        closed.retain(|segment| !segment.open && !self.delivered.contains(&segment.path));
+        if closed.is_empty() {
+            return Ok(());
+        }
+        let (settings, objects) = (self.settings.clone(), self.objects.clone());
+        self.delivering = Some(tokio::spawn(async move {
+            let mut delivered = Vec::new();
+            for segment in closed {
+                match put(&settings, &objects, &segment).await {
+                    Ok(()) => delivered.push(segment.path),
+                    Err(error) if delivered.is_empty() => return Err(error),
+                    // For the next time, which says what is wrong.
+                    Err(_) => break,
+                }
+            }
+            Ok(delivered)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the delivery that runs, if one does, and removes what is in the object store and in the index.
+    async fn settle(&mut self) -> Result<(), Stuck> {
+        let done = match self.delivering.take() {
+            None => Ok(()),
+            Some(running) => match running.await {
+                Ok(Ok(delivered)) => {
+                    self.delivered.extend(delivered);
+                    Ok(())
+                }
+                Ok(Err(error)) => Err(error),
+                Err(error) => Err(Stuck::File(io::Error::other(error))),
+            },
+        };
+        let mut left = HashSet::new();
+        for path in self.delivered.drain() {
+            let octets = fs::metadata(&path)?.len();
+            if self.indexed.get(&path).copied().unwrap_or(0) >= octets {
+                fs::remove_file(&path)?;
+                self.indexed.remove(&path);
+            } else {
+                left.insert(path);
+            }
+        }
+        self.delivered = left;
+        done
+    }
+
+    /// Takes what is too old out of the index.
+    async fn forget(&self) -> Result<(), Stuck> {
+        let before = now_ms() - KEPT_MS;
+        while self.store.forget_audit_rows(before).await? > 0 {
+            tokio::time::sleep(BREATH).await;
+        }
+        Ok(())
+    }
+}
+
+/// Puts a closed file into the object store: an object for each account.
+async fn put(settings: &Settings, objects: &Objects, segment: &Segment) -> Result<(), Stuck> {
+    let mut of_account: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut from = 0;
+    loop {
+        let read = lines(segment, from)?;
+        if read.next == from {
+            break;
+        }
+        from = read.next;
+        for entry in read.entries {
+            let account = entry.recipient_account_id.clone();
+            of_account.entry(account).or_default().push(entry);
+        }
+    }
+    for (account, entries) in of_account {
+        let key = key(&account, &settings.region, &segment.path);
+        let body = serde_json::to_vec(&json!({"Records": entries}))?;
+        objects.put(&settings.bucket, &key, body.into()).await?;
+    }
+    Ok(())
+}
+
+/// Whole lines of a file, from an offset on.
+struct Lines {
+    entries: Vec<Entry>,
+    /// The offset of what follows; the same where nothing does.
+    next: u64,
+}
+
+/// Some of them, as many as fit into memory easily. A line without an end is one that is being written, or in a
+/// closed file one that never was.
+fn lines(segment: &Segment, from: u64) -> io::Result<Lines> {
+    let mut file = fs::File::open(&segment.path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut octets = Vec::new();
+    file.take(CHUNK).read_to_end(&mut octets)?;
+    let end = match octets.iter().rposition(|octet| *octet == b'\n') {
+        Some(end) => end + 1,
+        None if segment.open => 0,
+        None => octets.len(),
+    };
+    octets.truncate(end);
+    let mut entries = Vec::new();
+    for line in octets.split(|octet| *octet == b'\n') {
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(entry) => entries.push(entry),
+            // Nobody was told that its call was a success.
+            Err(error) => {
+                tracing::error!(file = %segment.path.display(), %error, "half an entry of the audit trail");
+            }
+        }
+    }
+    Ok(Lines {
+        entries,
+        next: from + end as u64,
+    })
+}
+
+/// An object's key, CloudTrail's. It follows from the file alone, so that a repetition writes the same object.
+fn key(account: &str, region: &str, segment: &Path) -> String {
+    let name = segment.file_stem().unwrap_or_default().to_string_lossy();
+    let begun = name
+        .split_once('-')
+        .and_then(|(begun, _)| begun.parse().ok())
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default()
+        .to_zoned(TimeZone::UTC);
+    let unique: String = digest::digest(&digest::SHA256, name.as_bytes())
+        .as_ref()
+        .iter()
+        .take(16)
+        .map(|octet| char::from(LETTERS[usize::from(*octet) % LETTERS.len()]))
+        .collect();
+    format!(
+        "AWSLogs/{account}/CloudTrail/{region}/{}/{account}_CloudTrail_{region}_{}_{unique}.json",
+        begun.strftime("%Y/%m/%d"),
+        begun.strftime("%Y%m%dT%H%MZ"),
+    )
+}
+
+/// Whether it went well; if not, the log says what did not.
+fn well(done: &Result<(), Stuck>) -> bool {
+    if let Err(error) = done {
+        metrics::counter!("campanile_audit_stuck_total").increment(1);
+        tracing::error!(%error, "the audit trail waits in the spool; it is tried again");
+    }
+    done.is_ok()
+}
+
+const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+/// Between two looks at what was written.
+const TICK: Duration = Duration::from_secs(1);
+/// After a refusal of the object store.
+const RETRY: Duration = Duration::from_secs(5);
+/// After the start, which has other things to do.
+const FORGET_FIRST: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// Between two pieces of what is forgotten, for others to write.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long entries can be looked up, as CloudTrail's: 90 days.
+pub(super) const KEPT_MS: i64 = 90 * 86_400_000;
+/// Octets that are read at once; an entry is far smaller.
+const CHUNK: u64 = 1024 * 1024;

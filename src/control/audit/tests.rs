@@ -1,0 +1,226 @@
+//! The trail's way from a call to index and objects, over crashes and failures.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::store::{AuditAttribute, AuditRow, Page};
+
+const ACCOUNT: &str = "123456789012";
+
+struct World {
+    data: tempfile::TempDir,
+    store: Store,
+    objects: Objects,
+    trail: Trail,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let objects = crate::objects::tests::folders(data.path());
+        let (trail, task) = start(&data, &store, &objects);
+        Self {
+            data,
+            store,
+            objects,
+            trail,
+            task,
+        }
+    }
+
+    /// Another process on the same data, as after `kill -9`.
+    fn begin_again(&mut self) {
+        self.task.abort();
+        (self.trail, self.task) = start(&self.data, &self.store, &self.objects);
+    }
+
+    fn entry(&self, name: &str, account: &str, at_ms: i64) -> Entry {
+        Entry {
+            event_version: Entry::VERSION.to_owned(),
+            user_identity: Identity::unknown(None),
+            event_time: seconds(at_ms),
+            event_source: "chime.amazonaws.com".to_owned(),
+            event_name: name.to_owned(),
+            aws_region: "us-east-1".to_owned(),
+            source_ip_address: "192.0.2.1".to_owned(),
+            user_agent: "test".to_owned(),
+            error_code: None,
+            error_message: None,
+            request_parameters: json!({"accountId": "a"}),
+            response_elements: Value::Null,
+            request_id: "r".to_owned(),
+            event_id: self.store.event_id(at_ms).unwrap(),
+            read_only: false,
+            resources: Vec::new(),
+            event_type: "AwsApiCall".to_owned(),
+            management_event: true,
+            recipient_account_id: account.to_owned(),
+            event_category: "Management".to_owned(),
+        }
+    }
+
+    async fn rows(&self) -> Vec<AuditRow> {
+        let (range, page) = ((0, i64::MAX), Page::first(5000));
+        let found = self.store.audit_rows(
+            ACCOUNT,
+            (AuditAttribute::EventCategory, "Management"),
+            range,
+            &page,
+        );
+        found.await.unwrap().items
+    }
+
+    async fn objects(&self) -> Vec<(String, Value)> {
+        let listed = self.objects.list("records", "", "", 100).await.unwrap();
+        let mut all = Vec::new();
+        for object in listed {
+            let got = self.objects.get("records", &object.key).await.unwrap();
+            all.push((object.key, serde_json::from_slice(&got).unwrap()));
+        }
+        all
+    }
+
+    fn segments(&self) -> Vec<std::path::PathBuf> {
+        let entries = fs::read_dir(self.data.path().join("spool/audit")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn start(data: &tempfile::TempDir, store: &Store, objects: &Objects) -> (Trail, JoinHandle<()>) {
+    Trail::start(
+        data.path(),
+        testing::settings(),
+        store.clone(),
+        objects.clone(),
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_kept_is_found_and_delivered_once_under_cloudtrails_key() {
+    let world = World::new().await;
+    let now = now_ms();
+    let entries: Vec<Entry> = (0..300)
+        .map(|at| {
+            world.entry(
+                "CreateUser",
+                if at % 3 == 0 { "210987654321" } else { ACCOUNT },
+                now + at,
+            )
+        })
+        .collect();
+    for entry in &entries {
+        world
+            .trail
+            .keep(entry, entry.event_id.ends_with('0'))
+            .await
+            .unwrap();
+    }
+    world.trail.indexed().await.unwrap();
+    let rows = world.rows().await;
+    assert_eq!(rows.len(), 200);
+    let first: Entry = serde_json::from_str(&rows.last().unwrap().document).unwrap();
+    assert_eq!(first, entries[1]);
+    assert_eq!(world.segments().len(), 1);
+
+    world.trail.delivered().await.unwrap();
+    assert!(world.segments().is_empty());
+    let objects = world.objects().await;
+    assert_eq!(objects.len(), 2);
+    let (path, document) = &objects[0];
+    let day = seconds(now)[..10].replace('-', "/");
+    let prefix =
+        format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/{day}/{ACCOUNT}_CloudTrail_us-east-1_");
+    assert!(path.starts_with(&prefix), "{path}");
+    let rest = path[prefix.len()..].strip_suffix(".json").unwrap();
+    let (time, unique) = rest.split_once('_').unwrap();
+    assert_eq!((time.len(), unique.len()), (14, 16), "{rest}");
+    assert!(
+        time.ends_with('Z') && time.starts_with(&day.replace('/', "")),
+        "{rest}"
+    );
+    let records = document["Records"].as_array().unwrap();
+    assert_eq!(records.len(), 200);
+    assert_eq!(records[0], serde_json::to_value(&entries[1]).unwrap());
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_taken_up_and_a_repetition_changes_nothing() {
+    let mut world = World::new().await;
+    let entry = world.entry("DeleteUser", ACCOUNT, now_ms());
+    world.trail.keep(&entry, true).await.unwrap();
+    // As a process that was killed after the index and before anything else; with half an entry at the end.
+    world.trail.indexed().await.unwrap();
+    let left = world.segments();
+    let mut octets = fs::read(&left[0]).unwrap();
+    octets.extend_from_slice(b"{\"eventVersion\":");
+    fs::write(&left[0], &octets).unwrap();
+    world.begin_again();
+    world.trail.delivered().await.unwrap();
+    assert_eq!(world.rows().await.len(), 1);
+    let once = world.objects().await;
+    assert_eq!(once.len(), 1);
+    assert_eq!(once[0].1["Records"].as_array().unwrap().len(), 1);
+    assert!(world.segments().is_empty());
+    // And killed before the file was removed.
+    fs::write(&left[0], &octets).unwrap();
+    world.begin_again();
+    world.trail.delivered().await.unwrap();
+    assert_eq!(world.rows().await.len(), 1);
+    assert_eq!(world.objects().await, once);
+}
+
+#[tokio::test]
+async fn an_index_that_is_away_loses_nothing_and_stops_no_delivery() {
+    let mut world = World::new().await;
+    world.store.close().await;
+    let entry = world.entry("CreateUser", ACCOUNT, now_ms());
+    world.trail.keep(&entry, true).await.unwrap();
+    assert_eq!(world.trail.indexed().await, Err(Unindexed));
+    assert_eq!(world.trail.delivered().await, Err(Unindexed));
+    assert_eq!(world.objects().await.len(), 1);
+    assert_eq!(world.segments().len(), 1);
+    world.store = Store::open(world.data.path()).await.unwrap();
+    world.begin_again();
+    world.trail.delivered().await.unwrap();
+    assert_eq!(world.rows().await.len(), 1);
+    assert_eq!(world.objects().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_spool_that_cannot_be_written_is_told() {
+    let world = World::new().await;
+    fs::remove_dir_all(world.data.path().join("spool/audit")).unwrap();
+    let entry = world.entry("CreateUser", ACCOUNT, now_ms());
+    assert!(world.trail.keep(&entry, false).await.is_err());
+    // And once it can be again, it is.
+    fs::create_dir_all(world.data.path().join("spool/audit")).unwrap();
+    world.trail.keep(&entry, false).await.unwrap();
+    world.trail.indexed().await.unwrap();
+    assert_eq!(world.rows().await.len(), 1);
+}
+
+#[tokio::test]
+async fn strangers_have_an_end_and_the_name_of_a_session_is_a_users() {
+    let world = World::new().await;
+    let admitted = (0..STRANGERS + 500)
+        .filter(|_| world.trail.has_room_for_a_stranger())
+        .count() as u64;
+    // A minute may end in between.
+    assert!(
+        (STRANGERS..=STRANGERS + 500).contains(&admitted),
+        "{admitted}"
+    );
+    let mut entry = world.entry("AssumeRole", ACCOUNT, now_ms());
+    entry.user_identity.principal_id = "AROAX:ada".to_owned();
+    world.trail.keep(&entry, false).await.unwrap();
+    world.trail.indexed().await.unwrap();
+    let ada = (AuditAttribute::UserName, "ada");
+    let (range, page) = ((0, i64::MAX), Page::first(5));
+    let found = world.store.audit_rows(ACCOUNT, ada, range, &page);
+    assert_eq!(found.await.unwrap().items.len(), 1);
+}

@@ -1,0 +1,164 @@
+//! Operations of services whose requests name them: what is the same whether they are written in JSON or in CBOR.
+
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde_json::Value;
+
+use super::dispatch::{self, Call};
+use super::input::Input;
+use super::model::{MODEL, Operation, told};
+use super::page::Pager;
+use super::{ApiError, Known, hold_to_model, host, not_offered};
+use crate::control::{Caller, Control, Refusal};
+use crate::http::audit;
+use crate::http::caller::{context, identify};
+
+/// A service by its name in the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    /// In the scope of signatures, and before `.amazonaws.com` in the audit trail.
+    pub(super) signing: &'static str,
+}
+
+const SERVICES: [Service; 1] = [Service {
+    name: "cloudtrail",
+    signing: "cloudtrail",
+}];
+
+impl Service {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        SERVICES.into_iter().find(|service| service.name == name)
+    }
+}
+
+/// Answers one request, whose members `said` are as it came.
+pub(super) async fn perform(
+    control: &Control,
+    (parts, body): (&Parts, &Bytes),
+    (service, operation): (Service, &Operation),
+    said: Result<Value, ApiError>,
+    known: &mut Known,
+) -> Result<Value, ApiError> {
+    let refused = |refusal: Refusal| of(&refusal, service);
+    let caller = identify(control, parts, body, service.signing)
+        .await
+        .map_err(|why| client_fault(why.into()))?;
+    known.caller = Some(caller.clone());
+    if !caller.may_ask_now(control) {
+        return Err(refused(Refusal::Throttled));
+    }
+    if let Ok(said) = &said {
+        known.parameters = told(operation.input.as_deref(), said);
+    }
+    let Some(noun) = dispatch::noun(operation) else {
+        return Err(not_offered(operation));
+    };
+    let resource = resource(control, &caller, operation, said.as_ref().ok());
+    let action = format!("{}:{}", service.name, operation.name);
+    control
+        .authorize(&caller, &action, &resource, &context(control, parts))
+        .map_err(refused)?;
+    let said = operation.read_body(said?).map_err(refused)?;
+    let list = list(&said);
+    let host = control.place.host(host(parts));
+    let call = Call {
+        control,
+        caller: &caller,
+        name: &operation.name,
+        input: Input::new(&said),
+        pager: Pager::new(
+            &control.page_key,
+            &caller.account_id,
+            &operation.name,
+            &list,
+        ),
+        host: &host,
+    };
+    let answer = call.perform(noun).await.map_err(refused)?;
+    if !audit::reads(&operation.name) {
+        known.elements = told(operation.output.as_deref(), &answer);
+    }
+    hold_to_model(operation, &answer);
+    Ok(answer)
+}
+
+/// What is asked, but for where its page begins and how long it is: a page's token is good for the same question only.
+fn list(said: &Value) -> String {
+    let mut said = said.clone();
+    if let Some(said) = said.as_object_mut() {
+        for name in ["NextToken", "nextToken", "MaxResults", "limit"] {
+            said.remove(name);
+        }
+    }
+    said.to_string()
+}
+
+/// What the operation is about, as policies name it.
+fn resource(
+    _control: &Control,
+    _caller: &Caller,
+    _operation: &Operation,
+    _said: Option<&Value>,
+) -> String {
+    "*".to_owned()
+}
+
+/// The operation that a target names, and its service.
+pub(super) fn find(target: &str) -> Option<(Service, &'static Operation)> {
+    let operation = MODEL.targeted(target)?;
+    Some((Service::named(&operation.service)?, operation))
+}
+
+/// A refusal under the names that a service has for it.
+fn of(refusal: &Refusal, service: Service) -> ApiError {
+    let (status, exception) = match refusal {
+        Refusal::Unavailable(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailableException",
+        ),
+        Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        Refusal::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        Refusal::Forbidden { .. } => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        Refusal::Invalid { field, .. } => (StatusCode::BAD_REQUEST, invalid(service, field)),
+        Refusal::NotFound(_) => (StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
+        Refusal::NotOffered(_) => (StatusCode::BAD_REQUEST, "UnsupportedOperationException"),
+        _ => (StatusCode::BAD_REQUEST, "ValidationException"),
+    };
+    ApiError::new(status, exception, refusal.to_string())
+}
+
+fn invalid(service: Service, field: &str) -> &'static str {
+    let field = field.split('.').next().unwrap_or_default();
+    match (service.name, field) {
+        ("cloudtrail", "LookupAttributes") => "InvalidLookupAttributesException",
+        ("cloudtrail", "StartTime" | "EndTime") => "InvalidTimeRangeException",
+        ("cloudtrail", "MaxResults") => "InvalidMaxResultsException",
+        ("cloudtrail", "NextToken") => "InvalidNextTokenException",
+        ("cloudtrail", "EventCategory") => "InvalidEventCategoryException",
+        _ => "ValidationException",
+    }
+}
+
+/// These services answer 400 where it is the signature as well.
+fn client_fault(error: ApiError) -> ApiError {
+    match error.status.is_client_error() {
+        true => ApiError {
+            status: StatusCode::BAD_REQUEST,
+            ..error
+        },
+        false => error,
+    }
+}
+
+/// Counts an answer and says that there was one.
+pub(super) fn measure(name: &'static str, status: StatusCode, request_id: &str, begun: Instant) {
+    let status = status.as_u16();
+    tracing::info!(operation = name, status, request_id, "api");
+    metrics::counter!("campanile_api_requests_total", "operation" => name, "status" => status.to_string()).increment(1);
+    metrics::histogram!("campanile_api_request_seconds", "operation" => name)
+        .record(begun.elapsed());
+}
