@@ -152,7 +152,8 @@ fn no_operation_shows_or_changes_another_accounts_things_or_serves_a_user_withou
     let inventory = "[\"+12065550100-+12065550199 US Local Seattle WA\"]";
     // The script keeps a connection that rests while boto3 has its own: for long, on a busy machine.
     let patient = ("limits.http_header_timeout", "2m");
-    let server = Server::start(&[("numbers.inventory", inventory), patient]);
+    let bucket = ("record.bucket", "secret-bucket");
+    let server = Server::start(&[("numbers.inventory", inventory), patient, bucket]);
     let other = admin(&server, &["account", "create", "Branch office"]);
     admin(&server, &["user", "create", "nobody"]);
     let nobody = admin(&server, &["key", "create", "nobody"]);
