@@ -10,7 +10,9 @@ pub mod audit;
 pub mod connectors;
 pub mod domains;
 pub mod inventory;
+pub mod logs;
 pub mod meetings;
+pub mod metrics;
 pub mod numbers;
 mod place;
 mod refusal;
@@ -31,6 +33,8 @@ pub use refusal::Refusal;
 use crate::node::desk::Handle;
 use crate::node::names::Names;
 use crate::objects::Objects;
+use crate::record::figures::Figures;
+use crate::record::logs::Logs;
 use crate::store::{Deployment, Store};
 
 /// All that the operations work on. Cloning shares it.
@@ -56,6 +60,10 @@ pub struct Control {
     pub page_key: Arc<str>,
     /// How fast each key may ask.
     pub pace: Arc<access::Pace>,
+    /// What was logged of calls.
+    pub logs: Logs,
+    /// What was measured of connectors.
+    pub figures: Figures,
     /// Where it is written down what was asked.
     pub trail: audit::Trail,
 }

@@ -100,6 +100,7 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
         let control = &shared.control;
         match body {
             Ok(body) if sts::is_meant(&parts, &body) => sts::answer(control, &parts, &body).await,
+            Ok(body) if api::is_cbor(&parts) => api::answer_cbor(control, &parts, &body).await,
             Ok(body) if api::is_targeted(&parts) => {
                 api::answer_targeted(control, &parts, &body).await
             }

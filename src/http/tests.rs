@@ -39,6 +39,8 @@ pub(super) async fn server() -> Server {
     let (to_desk, desk) = mpsc::channel(16);
     let trail = crate::control::audit::testing::trail(&store, data.path());
     let control = Control {
+        logs: crate::record::logs::Logs::new(data.path().join("logs")),
+        figures: crate::record::figures::Figures::new(data.path().join("metrics")),
         trail,
         store,
         objects: crate::objects::tests::folders(data.path()),

@@ -35,6 +35,8 @@ use crate::control::access::Pace;
 use crate::control::audit::Trail;
 use crate::control::{Control, Inventory, now_ms};
 use crate::http;
+use crate::record::figures::Figures;
+use crate::record::logs::Logs;
 use crate::record::{RecordError, Recorder};
 use crate::store::{Store, StoreError};
 
@@ -259,6 +261,8 @@ impl Node {
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
             pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),
+            logs: Logs::new(config.logs()),
+            figures: Figures::new(config.node.data.join("metrics")),
             trail: trail.clone(),
         };
         let stop = CancellationToken::new();

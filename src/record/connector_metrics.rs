@@ -1,12 +1,16 @@
-//! The metrics of a voice connector, with the names of `spec.md` §4, for Prometheus.
+//! The metrics of a voice connector, with the names of `spec.md` §4, for Prometheus and for who asks later.
 //!
 //! Counts are counters. Means and opinions are gauges: the mean of all samples of the last whole minute, and NaN,
 //! which is Prometheus's word for null, in a minute that measured nothing.
+
+use std::io;
 
 use call::ending::{Cause, Ending};
 use call::note::CallDirection;
 use media::measure::{Flow, Sample};
 use metrics::{counter, gauge};
+
+use super::figures::Gathered;
 
 /// The metrics of one connector in one region.
 #[derive(Debug)]
@@ -18,6 +22,9 @@ pub(super) struct ConnectorMetrics {
     minute: Option<u64>,
     gathered: [Mean; GAUGES.len()],
     shown: [Option<f64>; GAUGES.len()],
+    kept: Gathered,
+    /// The minute whose running calls were counted, and whether there were any.
+    counted_active: (u64, [bool; 2]),
 }
 
 /// The loss that was counted of one call, both directions.
@@ -34,7 +41,7 @@ struct Mean {
 }
 
 impl ConnectorMetrics {
-    pub(super) fn new(connector: &str, region: &str) -> Self {
+    pub(super) fn new(connector: &str, region: &str, kept: Gathered) -> Self {
         Self {
             connector: connector.to_owned(),
             region: region.to_owned(),
@@ -42,59 +49,68 @@ impl ConnectorMetrics {
             minute: None,
             gathered: [Mean::default(); GAUGES.len()],
             shown: [None; GAUGES.len()],
+            kept,
+            counted_active: (0, [false; 2]),
         }
     }
 
     /// A call began.
-    pub(super) fn attempted(&self, direction: CallDirection) {
-        self.count(
+    pub(super) fn attempted(&mut self, direction: CallDirection, at_ms: u64) {
+        self.happened(
             pick(direction, ["OutboundCallAttempts", "InboundCallAttempts"]),
-            1,
+            at_ms,
         );
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self, direction: CallDirection) {
-        self.count(
+    pub(super) fn answered(&mut self, direction: CallDirection, at_ms: u64) {
+        self.happened(
             pick(direction, ["OutboundCallsAnswered", "InboundCallsAnswered"]),
-            1,
+            at_ms,
         );
         self.active[pick(direction, [0, 1])] += 1;
     }
 
     /// It is over. A call that was never answered has failed, unless the caller gave up.
-    pub(super) fn ended(&mut self, direction: CallDirection, answered: bool, ending: &Ending) {
+    pub(super) fn ended(
+        &mut self,
+        direction: CallDirection,
+        answered: bool,
+        ending: &Ending,
+        at_ms: u64,
+    ) {
         if answered {
             let active = &mut self.active[pick(direction, [0, 1])];
             *active = active.saturating_sub(1);
         } else if ending.cause != Cause::Cancelled {
-            self.count(
+            self.happened(
                 pick(direction, ["OutboundCallFailures", "InboundCallFailures"]),
-                1,
+                at_ms,
             );
         }
         if ending.cause == Cause::Overloaded {
-            self.count("Throttles", 1);
+            self.happened("Throttles", at_ms);
         }
     }
 
     /// A SIP message was received or sent; responses are counted by their class.
-    pub(super) fn sip_message(&self, bytes: &[u8]) {
+    pub(super) fn sip_message(&mut self, bytes: &[u8], at_ms: u64) {
         let class = bytes
             .strip_prefix(b"SIP/2.0 ")
             .and_then(|status| status.first())
             .and_then(|digit| usize::from(*digit).checked_sub(usize::from(b'1')))
             .and_then(|class| SIP_CODES.get(class));
         if let Some(name) = class {
-            self.count(name, 1);
+            self.happened(name, at_ms);
         }
     }
 
     /// A leg was measured: the party's side is the customer's.
     pub(super) fn sample(&mut self, sample: &Sample, counted: &mut CountedLoss, at_ms: u64) {
         self.turn(at_ms);
-        self.flow("CustomerToVc", &sample.received, &mut counted.received);
-        self.flow("VcToCustomer", &sample.sent, &mut counted.sent);
+        let (received, sent) = (&sample.received, &sample.sent);
+        self.flow("CustomerToVc", received, &mut counted.received, at_ms);
+        self.flow("VcToCustomer", sent, &mut counted.sent, at_ms);
         let means = [
             sample.received.jitter_us.map(|us| us as f64),
             sample.sent.jitter_us.map(|us| us as f64),
@@ -105,8 +121,9 @@ impl ConnectorMetrics {
             sample.mos,
             None,
         ];
-        for (gathered, value) in self.gathered.iter_mut().zip(means) {
+        for ((gathered, value), name) in self.gathered.iter_mut().zip(means).zip(GAUGES) {
             if let Some(value) = value {
+                self.kept.add(name, value, at_ms);
                 gathered.sum += value;
                 gathered.count += 1;
             }
@@ -114,8 +131,12 @@ impl ConnectorMetrics {
     }
 
     /// Shows everything, also what never happened: a metric that is missing cannot be told from one at zero.
-    pub(super) fn publish(&mut self, now_ms: u64) {
+    ///
+    /// # Errors
+    /// What is to be kept cannot be written; it is tried again.
+    pub(super) fn publish(&mut self, now_ms: u64) -> io::Result<()> {
         self.turn(now_ms);
+        self.count_active(now_ms);
         for name in COUNTERS.into_iter().chain(SIP_CODES) {
             self.count(name, 0);
         }
@@ -124,18 +145,40 @@ impl ConnectorMetrics {
                 self.count(&format!("{direction}{figure}"), 0);
             }
         }
-        for (name, active) in ["OutboundCallsActive", "InboundCallsActive"]
-            .into_iter()
-            .zip(self.active)
-        {
+        for (name, active) in ACTIVE.into_iter().zip(self.active) {
             self.show(name, active as f64);
         }
         for (name, shown) in GAUGES.into_iter().zip(self.shown) {
             self.show(name, shown.unwrap_or(f64::NAN));
         }
+        self.kept.on_time(now_ms)
     }
 
-    fn flow(&self, direction: &str, flow: &Flow, counted: &mut i64) {
+    /// Writes down what is to be kept.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write(&mut self, now_ms: u64) -> io::Result<()> {
+        self.kept.write(now_ms)
+    }
+
+    /// The running calls, once in a minute that has some, and once more when they are over.
+    fn count_active(&mut self, now_ms: u64) {
+        let minute = now_ms / 60_000;
+        let (counted, had) = self.counted_active;
+        if counted == minute {
+            return;
+        }
+        let has = self.active.map(|active| active > 0);
+        for ((name, active), at) in ACTIVE.into_iter().zip(self.active).zip(0..) {
+            if has.get(at) == Some(&true) || had.get(at) == Some(&true) {
+                self.kept.add(name, active as f64, now_ms);
+            }
+        }
+        self.counted_active = (minute, has);
+    }
+
+    fn flow(&mut self, direction: &str, flow: &Flow, counted: &mut i64, at_ms: u64) {
         let counts = [
             flow.rtp_packets,
             flow.rtp_bytes,
@@ -152,8 +195,19 @@ impl ConnectorMetrics {
             },
         ];
         for (figure, count) in FIGURES.into_iter().zip(counts) {
-            self.count(&format!("{direction}{figure}"), count);
+            let name = format!("{direction}{figure}");
+            self.count(&name, count);
+            // Loss that nobody measured is no loss of zero.
+            if figure != "PacketsLost" || flow.packets_lost.is_some() {
+                self.kept.add(&name, count as f64, at_ms);
+            }
         }
+    }
+
+    /// Something was there once.
+    fn happened(&mut self, name: &'static str, at_ms: u64) {
+        self.count(name, 1);
+        self.kept.add(name, 1.0, at_ms);
     }
 
     /// Closes the minute that is over.
@@ -201,6 +255,7 @@ const COUNTERS: [&str; 7] = [
     "OutboundCallsAnswered",
     "Throttles",
 ];
+const ACTIVE: [&str; 2] = ["OutboundCallsActive", "InboundCallsActive"];
 const SIP_CODES: [&str; 6] = [
     "Sip1xxCodes",
     "Sip2xxCodes",
@@ -240,7 +295,9 @@ mod tests {
     fn page(act: impl FnOnce(&mut ConnectorMetrics)) -> String {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            act(&mut ConnectorMetrics::new("vc1", "local"));
+            let folder = tempfile::tempdir().unwrap();
+            let kept = Gathered::new(folder.path().to_owned(), "vc1");
+            act(&mut ConnectorMetrics::new("vc1", "local", kept));
         });
         recorder.handle().render()
     }
@@ -279,7 +336,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_specification_is_there_from_the_start() {
-        let page = page(|metrics| metrics.publish(1_000));
+        let page = page(|metrics| metrics.publish(1_000).unwrap());
         let mut names: Vec<String> = "InboundCallAttempts InboundCallFailures InboundCallsAnswered \
             InboundCallsActive OutboundCallAttempts OutboundCallFailures OutboundCallsAnswered \
             OutboundCallsActive Throttles Sip1xxCodes Sip2xxCodes Sip3xxCodes Sip4xxCodes Sip5xxCodes \
@@ -310,14 +367,14 @@ mod tests {
         let page = page(|metrics| {
             use CallDirection::{Inbound, Outbound};
             for direction in [Inbound, Inbound, Inbound, Inbound, Outbound] {
-                metrics.attempted(direction);
+                metrics.attempted(direction, 0);
             }
-            metrics.answered(Inbound);
-            metrics.answered(Inbound);
-            metrics.ended(Inbound, true, &Ending::new(Cause::HungUp));
-            metrics.ended(Inbound, false, &Ending::new(Cause::Cancelled));
-            metrics.ended(Inbound, false, &Ending::new(Cause::Overloaded));
-            metrics.ended(Outbound, false, &Ending::new(Cause::Rejected(486)));
+            metrics.answered(Inbound, 0);
+            metrics.answered(Inbound, 0);
+            metrics.ended(Inbound, true, &Ending::new(Cause::HungUp), 0);
+            metrics.ended(Inbound, false, &Ending::new(Cause::Cancelled), 0);
+            metrics.ended(Inbound, false, &Ending::new(Cause::Overloaded), 0);
+            metrics.ended(Outbound, false, &Ending::new(Cause::Rejected(486)), 0);
             for message in [
                 "SIP/2.0 183 P",
                 "SIP/2.0 200 OK",
@@ -325,9 +382,9 @@ mod tests {
                 "INVITE sip:a SIP/2.0",
                 "SIP/2.0 999",
             ] {
-                metrics.sip_message(message.as_bytes());
+                metrics.sip_message(message.as_bytes(), 0);
             }
-            metrics.publish(0);
+            metrics.publish(0).unwrap();
         });
         for (name, expected) in [
             ("OutboundCallAttempts", "4"),
@@ -354,7 +411,7 @@ mod tests {
             for (minute, lost) in [(0, 5), (1, 9), (2, 8), (3, 9)] {
                 metrics.sample(&sample(lost, 1000, 4.0), &mut counted, minute * 60_000);
             }
-            metrics.publish(181_000);
+            metrics.publish(181_000).unwrap();
         });
         assert_eq!(value(&page, "CustomerToVcRtpPackets"), "12000");
         assert_eq!(value(&page, "CustomerToVcRtcpBytes"), "4800");
@@ -371,21 +428,21 @@ mod tests {
         };
         let within = page(|metrics| {
             gather(metrics);
-            metrics.publish(59_999);
+            metrics.publish(59_999).unwrap();
         });
         assert_eq!(value(&within, "CustomerToVcJitter"), "NaN");
         let after = page(|metrics| {
             gather(metrics);
-            metrics.publish(60_000);
-            metrics.publish(119_000);
+            metrics.publish(60_000).unwrap();
+            metrics.publish(119_000).unwrap();
         });
         assert_eq!(value(&after, "CustomerToVcJitter"), "2000");
         assert_eq!(value(&after, "MOSBetweenVcAndCustomer"), "3.5");
         assert_eq!(value(&after, "RTTBetweenVcAndCustomer"), "NaN");
         let empty = page(|metrics| {
             gather(metrics);
-            metrics.publish(60_000);
-            metrics.publish(120_000);
+            metrics.publish(60_000).unwrap();
+            metrics.publish(120_000).unwrap();
         });
         assert_eq!(value(&empty, "CustomerToVcJitter"), "NaN");
     }

@@ -17,6 +17,7 @@ use super::call_events::{CallEvent, MediaMinute, What};
 use super::call_record::{CallRecord, Closing, OpenCall, Writer, key};
 use super::connector_metrics::{ConnectorMetrics, CountedLoss};
 use super::delivery::{Delivery, Destination};
+use super::figures::Gathered;
 use super::metric_log::{MetricLine, VideoLine, Whose};
 use super::sink::LogFolder;
 use super::spool::{Ready, Spool};
@@ -68,7 +69,11 @@ impl Keeper {
         let spool = Spool::open(settings.data.join("spool"))?;
         Ok(Self {
             delivery: Delivery::start(runtime, objects, destination, spool.clone())?,
-            metrics: ConnectorMetrics::new(&settings.connector_id, &settings.region),
+            metrics: ConnectorMetrics::new(
+                &settings.connector_id,
+                &settings.region,
+                Gathered::new(settings.data.join("metrics"), &settings.connector_id),
+            ),
             logs: LogFolder::new(settings.data.join("logs")),
             spool,
             settings,
@@ -117,9 +122,15 @@ impl Keeper {
             match received {
                 Ok(ToKeeper::Note(note, way, at)) => self.note(note, way, millis(at)),
                 Ok(ToKeeper::Sample(sample, at)) => self.sample(&sample, millis(at)),
-                Ok(ToKeeper::Finish(done)) => self.delivery.flush(done),
+                Ok(ToKeeper::Finish(done)) => {
+                    self.keep_metrics();
+                    self.delivery.flush(done);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.delivery.end(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.keep_metrics();
+                    return self.delivery.end();
+                }
             }
             if one {
                 metrics::gauge!(WAITING).decrement(1);
@@ -128,9 +139,15 @@ impl Keeper {
         }
     }
 
+    fn keep_metrics(&mut self) {
+        let result = self.metrics.write(millis(SystemTime::now()));
+        report("the metrics", result);
+    }
+
     fn on_time(&mut self) {
         let now = Instant::now();
-        self.metrics.publish(millis(SystemTime::now()));
+        let result = self.metrics.publish(millis(SystemTime::now()));
+        report("the metrics", result);
         if now >= self.alive_at && self.calls.values().any(|kept| kept.recorded) {
             self.alive_at = now + ALIVE_EVERY;
             let result = self.spool.alive(millis(SystemTime::now()));
@@ -147,7 +164,7 @@ impl Keeper {
                 bytes,
                 ..
             } => {
-                self.metrics.sip_message(&bytes);
+                self.metrics.sip_message(&bytes, at_ms);
                 if !self.settings.sip_messages {
                     return;
                 }
@@ -168,7 +185,7 @@ impl Keeper {
                 self.event(&call.to_string(), at_ms, What::Answered);
                 if let Some(kept) = self.calls.get_mut(&call) {
                     if !kept.answered {
-                        self.metrics.answered(kept.direction);
+                        self.metrics.answered(kept.direction, at_ms);
                     }
                     kept.answered = true;
                     kept.open.answered_ms = Some(at_ms);
@@ -183,7 +200,8 @@ impl Keeper {
                     return;
                 };
                 self.legs.remove(&kept.leg);
-                self.metrics.ended(kept.direction, kept.answered, &ending);
+                self.metrics
+                    .ended(kept.direction, kept.answered, &ending, at_ms);
                 self.event(&call.to_string(), at_ms, ended(&ending));
                 metrics::counter!("campanile_calls_ended_total", "side" => ending.side.as_str())
                     .increment(1);
@@ -289,7 +307,7 @@ impl Keeper {
         };
         metrics::counter!("campanile_calls_started_total").increment(1);
         tracing::info!(%call, from = %open.from_user, to = %open.to_user, "call started");
-        self.metrics.attempted(direction);
+        self.metrics.attempted(direction, at_ms);
         let event = What::Started {
             party: party.to_owned(),
             direction: open.direction.clone(),

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! Note, Sample ──► Keeper ──► logs/<group>/<date>.jsonl               (metric log, SIP log, call events)
+//!                    ├──────► metrics/<connector>/<date>.jsonl        (the connector's metrics by the minute)
 //!                    └──────► spool/ ──► Delivery ──► <bucket>/<key>  (call records)
 //! ```
 
@@ -12,7 +13,9 @@ mod call_events;
 mod call_record;
 mod connector_metrics;
 mod delivery;
+pub mod figures;
 mod keeper;
+pub mod logs;
 pub mod mask;
 mod metric_log;
 mod sink;

@@ -1,6 +1,6 @@
 //! Voice connectors, what is set for them, and their groups.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, Row};
 
 use super::seal::Place;
 use super::{Listed, Page, Secret, Store, StoreError, draw};
@@ -128,6 +128,19 @@ impl Store {
         .bind(owner.to_owned())
         .fetch_optional(&self.pool)
         .await?)
+    }
+
+    /// Whose a connector is; `None` where there is none of that id.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn connector_owner(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT owner FROM voice_connectors WHERE voice_connector_id = $1";
+        let row = sqlx::query(sql)
+            .bind(id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// The owner's voice connectors in the order of their ids.

@@ -26,6 +26,7 @@ mod matrix;
 mod objects;
 mod postgres;
 mod quality;
+mod readers;
 mod records;
 mod shards;
 mod sipp;

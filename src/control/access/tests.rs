@@ -26,6 +26,8 @@ impl World {
         let (to_desk, _) = mpsc::channel(1);
         let trail = crate::control::audit::testing::trail(&store, data.path());
         let control = Control {
+            logs: crate::record::logs::Logs::new(data.path().join("logs")),
+            figures: crate::record::figures::Figures::new(data.path().join("metrics")),
             trail,
             store,
             objects: crate::objects::tests::folders(data.path()),

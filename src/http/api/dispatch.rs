@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::input::Input;
 use super::model::Operation;
 use super::page::Pager;
-use super::{accounts, connectors, events, meetings, numbers, rooms, users};
+use super::{accounts, connectors, events, figures, logs, meetings, numbers, rooms, users};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::{Listed, Page};
 
@@ -19,6 +19,8 @@ pub(crate) enum Noun {
     Connectors,
     Meetings,
     Events,
+    Logs,
+    Metrics,
 }
 
 impl Noun {
@@ -26,6 +28,8 @@ impl Noun {
     fn service(self) -> Option<&'static str> {
         match self {
             Self::Events => Some("cloudtrail"),
+            Self::Logs => Some("logs"),
+            Self::Metrics => Some("cloudwatch"),
             _ => None,
         }
     }
@@ -85,6 +89,8 @@ pub(crate) const OFFERED: &[(Noun, &[&str])] = &[
         "TagResource", "UntagResource", "ListTagsForResource",
     ]),
     (Noun::Events, &["LookupEvents"]),
+    (Noun::Logs, &["DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"]),
+    (Noun::Metrics, &["ListMetrics", "GetMetricData", "GetMetricStatistics"]),
 ];
 
 /// Whose an operation is; `None` where it is not offered.
@@ -125,6 +131,8 @@ impl Call<'_> {
             Noun::Connectors => Box::pin(connectors::perform(self)).await,
             Noun::Meetings => Box::pin(meetings::perform(self)).await,
             Noun::Events => Box::pin(events::perform(self)).await,
+            Noun::Logs => Box::pin(logs::perform(self)).await,
+            Noun::Metrics => Box::pin(figures::perform(self)).await,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -49,10 +49,14 @@ pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
             "X-Amz-Target names no operation of this API",
         )),
     };
+    let mut headers = HeaderMap::new();
     let (status, body) = match done {
         Ok(answer) => (StatusCode::OK, answer),
         Err(error) => {
             tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
+            if found.is_some_and(|(service, _)| service.was_query) {
+                service::name_as_query(&mut headers, &error);
+            }
             let body = json!({"__type": error.exception, "message": error.message});
             (error.status, body)
         }
@@ -62,6 +66,7 @@ pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
         HeaderValue::from_static("application/x-amz-json-1.1"),
     );
     let mut response = (status, [kind], body.to_string()).into_response();
+    response.headers_mut().extend(headers);
     number(&mut response, &request_id);
     service::measure(name, status, &request_id, begun);
     response

@@ -1,12 +1,15 @@
 //! The signed API: rest-json, SigV4, errors as the AWS SDKs read them.
 
 mod accounts;
+mod cbor;
 mod connectors;
 mod dispatch;
 mod error;
 mod events;
+mod figures;
 mod input;
 mod json;
+mod logs;
 pub(crate) mod meetings;
 mod model;
 mod numbers;
@@ -27,6 +30,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+pub(super) use cbor::{answer as answer_cbor, is_meant as is_cbor};
 use dispatch::Call;
 pub use error::ApiError;
 use input::Input;

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use axum::body::Bytes;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::dispatch::{self, Call};
 use super::input::Input;
 use super::model::{MODEL, Operation, told};
 use super::page::Pager;
-use super::{ApiError, Known, hold_to_model, host, not_offered};
+use super::{ApiError, Known, hold_to_model, host, logs, not_offered};
 use crate::control::{Caller, Control, Refusal};
 use crate::http::audit;
 use crate::http::caller::{context, identify};
@@ -22,12 +22,27 @@ pub(super) struct Service {
     pub(super) name: &'static str,
     /// In the scope of signatures, and before `.amazonaws.com` in the audit trail.
     pub(super) signing: &'static str,
+    /// Whether it spoke the query protocol once, whose clients know errors by other names.
+    pub(super) was_query: bool,
 }
 
-const SERVICES: [Service; 1] = [Service {
-    name: "cloudtrail",
-    signing: "cloudtrail",
-}];
+const SERVICES: [Service; 3] = [
+    Service {
+        name: "cloudtrail",
+        signing: "cloudtrail",
+        was_query: false,
+    },
+    Service {
+        name: "logs",
+        signing: "logs",
+        was_query: false,
+    },
+    Service {
+        name: "cloudwatch",
+        signing: "monitoring",
+        was_query: true,
+    },
+];
 
 impl Service {
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -57,7 +72,7 @@ pub(super) async fn perform(
     let Some(noun) = dispatch::noun(operation) else {
         return Err(not_offered(operation));
     };
-    let resource = resource(control, &caller, operation, said.as_ref().ok());
+    let resource = resource(control, &caller, service, said.as_ref().ok());
     let action = format!("{}:{}", service.name, operation.name);
     control
         .authorize(&caller, &action, &resource, &context(control, parts))
@@ -90,7 +105,14 @@ pub(super) async fn perform(
 fn list(said: &Value) -> String {
     let mut said = said.clone();
     if let Some(said) = said.as_object_mut() {
-        for name in ["NextToken", "nextToken", "MaxResults", "limit"] {
+        for name in [
+            "NextToken",
+            "nextToken",
+            "MaxResults",
+            "MaxDatapoints",
+            "limit",
+            "startFromHead",
+        ] {
             said.remove(name);
         }
     }
@@ -98,13 +120,16 @@ fn list(said: &Value) -> String {
 }
 
 /// What the operation is about, as policies name it.
-fn resource(
-    _control: &Control,
-    _caller: &Caller,
-    _operation: &Operation,
-    _said: Option<&Value>,
-) -> String {
-    "*".to_owned()
+fn resource(control: &Control, caller: &Caller, service: Service, said: Option<&Value>) -> String {
+    if service.name != "logs" {
+        return "*".to_owned();
+    }
+    let region = &control.place.region;
+    let text = |name| said.and_then(|said| said.get(name)).and_then(Value::as_str);
+    let group = said.and_then(logs::named).unwrap_or_default();
+    let stream = text("logStreamName").unwrap_or_default();
+    let account = &caller.account_id;
+    format!("arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}")
 }
 
 /// The operation that a target names, and its service.
@@ -120,7 +145,15 @@ fn of(refusal: &Refusal, service: Service) -> ApiError {
             StatusCode::SERVICE_UNAVAILABLE,
             "ServiceUnavailableException",
         ),
+        Refusal::Failed(_) if service.name == "logs" => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceUnavailableException",
+        ),
         Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
+        Refusal::LimitExceeded(_) if service.name == "cloudwatch" => (
+            StatusCode::BAD_REQUEST,
+            "InvalidParameterCombinationException",
+        ),
         Refusal::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
         Refusal::Forbidden { .. } => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Refusal::Invalid { field, .. } => (StatusCode::BAD_REQUEST, invalid(service, field)),
@@ -139,6 +172,8 @@ fn invalid(service: Service, field: &str) -> &'static str {
         ("cloudtrail", "MaxResults") => "InvalidMaxResultsException",
         ("cloudtrail", "NextToken") => "InvalidNextTokenException",
         ("cloudtrail", "EventCategory") => "InvalidEventCategoryException",
+        ("logs", _) => "InvalidParameterException",
+        ("cloudwatch", _) => "InvalidParameterValueException",
         _ => "ValidationException",
     }
 }
@@ -162,3 +197,18 @@ pub(super) fn measure(name: &'static str, status: StatusCode, request_id: &str, 
     metrics::histogram!("campanile_api_request_seconds", "operation" => name)
         .record(begun.elapsed());
 }
+
+/// Names an error as clients of the query protocol know it, too.
+pub(super) fn name_as_query(headers: &mut HeaderMap, error: &ApiError) {
+    let whose = match error.status.is_server_error() {
+        true => "Receiver",
+        false => "Sender",
+    };
+    let name = error.exception;
+    let code = name.strip_suffix("Exception").unwrap_or(name);
+    if let Ok(value) = HeaderValue::from_str(&format!("{code};{whose}")) {
+        headers.insert(QUERY_ERROR, value);
+    }
+}
+
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");

@@ -1,0 +1,240 @@
+//! Services in CBOR (Smithy RPC v2): everything is a POST whose path names service and operation, the body has all members.
+
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ciborium::Value as Cbor;
+use serde_json::{Map, Value, json};
+
+use super::model::{Kind, MODEL};
+use super::{ApiError, Known, UNKNOWN, kept, number, service};
+use crate::control::Control;
+
+/// Whether a request is one of these.
+pub(crate) fn is_meant(parts: &Parts) -> bool {
+    let protocol = parts.headers.get(PROTOCOL);
+    parts.method == Method::POST && protocol.is_some_and(|protocol| protocol == NAME)
+}
+
+/// Answers one.
+pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
+    let begun = Instant::now();
+    let request_id = control.store.request_token().unwrap_or_default();
+    let found = target(parts.uri.path()).and_then(|target| service::find(&target));
+    let name = found.map_or(UNKNOWN, |(_, operation)| operation.name.as_str());
+    let mut output = None;
+    let done = match found {
+        Some((service, operation)) => {
+            output = operation.output.as_deref();
+            let mut known = Known::default();
+            let done = service::perform(
+                control,
+                (parts, body),
+                (service, operation),
+                read(body),
+                &mut known,
+            )
+            .await;
+            let call = (service.signing, name, request_id.as_str());
+            kept(control, parts, call, known, done).await
+        }
+        None => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "UnknownOperationException",
+            "the path names no operation of this API",
+        )),
+    };
+    let (status, body, error) = match done {
+        Ok(answer) => (StatusCode::OK, written(output, &answer), None),
+        Err(error) => {
+            tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
+            let told = json!({"__type": error.exception, "message": error.message});
+            (error.status, written(None, &told), Some(error))
+        }
+    };
+    let mut octets = Vec::new();
+    if let Err(error) = ciborium::into_writer(&body, &mut octets) {
+        tracing::error!(%error, "an answer cannot be written");
+    }
+    let mut response = (status, octets).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
+    headers.insert(PROTOCOL, HeaderValue::from_static(NAME));
+    if let Some(error) = error {
+        service::name_as_query(headers, &error);
+    }
+    number(&mut response, &request_id);
+    service::measure(name, status, &request_id, begun);
+    response
+}
+
+/// `…/service/<service>/operation/<operation>` as a target.
+fn target(path: &str) -> Option<String> {
+    let mut parts = path.rsplit('/');
+    let operation = parts.next()?;
+    if parts.next()? != "operation" {
+        return None;
+    }
+    let service = parts.next()?;
+    (parts.next()? == "service").then(|| format!("{service}.{operation}"))
+}
+
+fn read(body: &Bytes) -> Result<Value, ApiError> {
+    let wrong = |why: String| ApiError::new(StatusCode::BAD_REQUEST, "SerializationException", why);
+    if body.is_empty() {
+        return Ok(json!({}));
+    }
+    let mut rest = body.as_ref();
+    let value: Cbor = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEEPEST)
+        .map_err(|error| wrong(format!("the body is not CBOR: {error}")))?;
+    if !rest.is_empty() {
+        return Err(wrong("something follows the body's value".to_owned()));
+    }
+    plain(value).ok_or_else(|| wrong("the body has a value of no kind that is known".to_owned()))
+}
+
+/// As JSON: what the model is checked against. Times are numbers there.
+fn plain(value: Cbor) -> Option<Value> {
+    Some(match value {
+        Cbor::Null => Value::Null,
+        Cbor::Bool(flag) => Value::Bool(flag),
+        Cbor::Integer(number) => match i64::try_from(number) {
+            Ok(number) => json!(number),
+            Err(_) => json!(u64::try_from(number).ok()?),
+        },
+        Cbor::Float(number) => Value::Number(serde_json::Number::from_f64(number)?),
+        Cbor::Text(text) => Value::String(text),
+        Cbor::Array(items) => items
+            .into_iter()
+            .map(plain)
+            .collect::<Option<Vec<_>>>()?
+            .into(),
+        Cbor::Map(entries) => {
+            let entries = entries.into_iter().map(|(key, value)| match key {
+                Cbor::Text(key) => Some((key, plain(value)?)),
+                _ => None,
+            });
+            entries.collect::<Option<Map<_, _>>>()?.into()
+        }
+        // RFC 8949 §3.4.2: seconds since the epoch.
+        Cbor::Tag(1, time) if matches!(*time, Cbor::Integer(_) | Cbor::Float(_)) => plain(*time)?,
+        _ => return None,
+    })
+}
+
+/// A value of the shape of that name.
+fn written(shape: Option<&str>, value: &Value) -> Cbor {
+    let known = shape.and_then(|name| MODEL.shape(name));
+    match value {
+        Value::Null => Cbor::Null,
+        Value::Bool(flag) => Cbor::Bool(*flag),
+        Value::String(text) => Cbor::Text(text.clone()),
+        Value::Number(number) => {
+            let kind = known.map(|shape| shape.kind);
+            let written = match number.as_i64() {
+                Some(whole) if kind != Some(Kind::Float) => Cbor::Integer(whole.into()),
+                _ => Cbor::Float(number.as_f64().unwrap_or(f64::NAN)),
+            };
+            match kind {
+                Some(Kind::Timestamp) => Cbor::Tag(1, Box::new(written)),
+                _ => written,
+            }
+        }
+        Value::Array(items) => {
+            let inner = known.and_then(|shape| shape.member.as_deref());
+            Cbor::Array(items.iter().map(|item| written(inner, item)).collect())
+        }
+        Value::Object(object) => {
+            let inner = |name: &str| {
+                let member = known?.members.get(name);
+                member
+                    .map(|member| member.shape.as_str())
+                    .or(known?.value.as_deref())
+            };
+            let entries = object
+                .iter()
+                .map(|(name, value)| (Cbor::Text(name.clone()), written(inner(name), value)));
+            Cbor::Map(entries.collect())
+        }
+    }
+}
+
+const PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+const NAME: &str = "rpc-v2-cbor";
+/// Values within values.
+const DEEPEST: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_service_and_operation_whatever_stands_before() {
+        let target = |path| target(path);
+        assert_eq!(target("/service/S1/operation/Op").as_deref(), Some("S1.Op"));
+        assert_eq!(
+            target("/cloudwatch/service/S1/operation/Op").as_deref(),
+            Some("S1.Op")
+        );
+        for path in [
+            "/",
+            "/service/S1/Op",
+            "/operation/Op",
+            "/service/S1/operations/Op",
+        ] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
+
+    /// Octets by RFC 8949, appendix A.
+    #[test]
+    fn values_are_read_as_the_rfc_writes_them() {
+        let read = |octets: &[u8]| read(&Bytes::copy_from_slice(octets)).ok();
+        assert_eq!(read(b"\xa1\x61a\x01"), Some(json!({"a": 1})));
+        assert_eq!(read(b"\xbf\x61a\x9f\x02\xff\xff"), Some(json!({"a": [2]})));
+        assert_eq!(
+            read(b"\xa1\x61t\xc1\x1a\x51\x4b\x67\xb0"),
+            Some(json!({"t": 1_363_896_240}))
+        );
+        assert_eq!(
+            read(b"\xa1\x61t\xc1\xfb\x41\xd4\x52\xd9\xec\x20\x00\x00"),
+            Some(json!({"t": 1_363_896_240.5}))
+        );
+        assert_eq!(read(b""), Some(json!({})));
+        for wrong in [
+            &b"\xa1"[..],
+            b"\xa1\x01\x01",
+            b"\xa0\x00",
+            b"\xa1\x61a\x41\x00",
+            b"\xa1\x61t\xc1\x61x",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:x?}");
+        }
+        let deep = [&[0x81; 10_000][..], &[0]].concat();
+        assert_eq!(read(&deep), None);
+    }
+
+    #[test]
+    fn figures_are_floats_and_times_are_tagged() {
+        let answer = json!({"Label": "x", "Datapoints": [{"Timestamp": 1_363_896_240, "Sum": 3}]});
+        let Cbor::Map(written) = written(Some("cloudwatch.GetMetricStatisticsOutput"), &answer)
+        else {
+            panic!()
+        };
+        let points = written
+            .iter()
+            .find(|(name, _)| *name == Cbor::Text("Datapoints".into()));
+        let point = Cbor::Map(vec![
+            (Cbor::Text("Sum".into()), Cbor::Float(3.0)),
+            (
+                Cbor::Text("Timestamp".into()),
+                Cbor::Tag(1, Box::new(Cbor::Integer(1_363_896_240.into()))),
+            ),
+        ]);
+        assert_eq!(points.unwrap().1, Cbor::Array(vec![point]));
+    }
+}

@@ -1,0 +1,125 @@
+//! Logs and metrics of a real call through the real boto3: what its clients read is what the files hold.
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::access::{admin, text};
+use crate::support::peers::{python, repository};
+use crate::support::running::Running;
+use crate::support::server::{Server, campanile};
+use crate::support::wait_for;
+
+/// One case of `readers.py`; `facts` is a file of what the server wrote down itself.
+fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
+    let Some(python) = python() else { return };
+    let key = server.credentials();
+    let output = Command::new(python)
+        .arg(repository().join("tests/interop/readers.py"))
+        .arg(case)
+        .env(
+            "ENDPOINT",
+            format!("https://{}", server.ready().https.unwrap()),
+        )
+        .env("ACCESS_KEY", key.access_key_id)
+        .env("SECRET_KEY", key.secret_access_key)
+        .env("REGION", key.region)
+        .env("ACCOUNT", key.account_id)
+        .env("LOGS", server.data().join("logs"))
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n--- the server's log ---\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        server.log()
+    );
+    assert!(
+        !server.log().contains("breaks the API's model"),
+        "{}",
+        server.log()
+    );
+}
+
+/// A phone of ours calls a meeting and hangs up; returns when it is written down.
+fn call(server: &Server) {
+    let meeting = server.meeting_create();
+    let report = server.scratch("call").join("report.json");
+    let mut command = campanile();
+    command.args(["call", &format!("sip:{}@{}", meeting.pin, server.sip_tls())]);
+    command.args(["--insecure", "--json", "--duration", "3s"]);
+    let mut phone = Running::start("campanile call", &mut command, &report);
+    phone.wait(Duration::from_secs(60));
+    wait_for("the metric log", Duration::from_secs(15), || {
+        let ended = server
+            .logs("CallEvents")
+            .iter()
+            .any(|line| line["event"] == "ended" || line.to_string().contains("ended"));
+        let lines = server.logs("aws/ChimeVoiceConnectorLogs");
+        (ended && !lines.is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn logs_and_metrics_of_a_call_are_read_by_boto3() {
+    let mut server = Server::start(&[]);
+    let other = admin(&server, &["account", "create", "Branch office"]);
+    admin(&server, &["user", "create", "nobody"]);
+    let nobody = admin(&server, &["key", "create", "nobody"]);
+    let keys: Vec<(&str, String)> = vec![
+        ("OTHER_KEY", text(&other, "/AccessKey/AccessKeyId")),
+        ("OTHER_SECRET", text(&other, "/AccessKey/SecretAccessKey")),
+        ("NOBODY_KEY", text(&nobody, "/AccessKey/AccessKeyId")),
+        ("NOBODY_SECRET", text(&nobody, "/AccessKey/SecretAccessKey")),
+    ];
+    let keys: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    call(&server);
+    boto3(&server, "logs", &keys);
+    boto3(&server, "half_a_line", &keys);
+    // Metrics are written every five seconds.
+    std::thread::sleep(Duration::from_secs(6));
+    boto3(&server, "metrics", &keys);
+    let cbor = [&keys[..], &[("PROTOCOL", "smithy-rpc-v2-cbor")]].concat();
+    boto3(&server, "metrics", &cbor);
+    // What was measured outlives the process, however it ends.
+    server.kill();
+    server.start_again();
+    boto3(&server, "metrics", &keys);
+}
+
+#[test]
+fn the_command_line_client_reads_a_log() {
+    let Some(python) = python() else { return };
+    let server = Server::start(&[]);
+    call(&server);
+    let connector = server.logs("aws/ChimeVoiceConnectorLogs")[0]["voice_connector_id"].clone();
+    let key = server.credentials();
+    let output = Command::new(python.with_file_name("aws"))
+        .args([
+            "logs",
+            "filter-log-events",
+            "--no-verify-ssl",
+            "--output",
+            "json",
+        ])
+        .args(["--filter-pattern", "INVITE"])
+        .arg("--log-group-name")
+        .arg(format!(
+            "/aws/ChimeVoiceConnectorSipMessages/{}",
+            connector.as_str().unwrap()
+        ))
+        .arg("--endpoint-url")
+        .arg(format!("https://{}", server.ready().https.unwrap()))
+        .env("AWS_ACCESS_KEY_ID", key.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
+        .env("AWS_DEFAULT_REGION", key.region)
+        .env("PYTHONWARNINGS", "ignore")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}\n{}", server.log());
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let message = answer["events"][0]["message"].as_str().unwrap();
+    assert!(message.contains("INVITE sip:"), "{message}");
+}
