@@ -50,7 +50,7 @@ pub(crate) struct Person {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Heard {
     pub(crate) hz: f64,
-    /// Share of the moments in which it was louder than -45 dBFS, and stood out.
+    /// Share of the moments in which it was louder than -45 dBFS.
     pub(crate) share: f64,
     /// In dB below full scale.
     pub(crate) loudest: f64,

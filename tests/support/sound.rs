@@ -98,7 +98,7 @@ impl Sound {
         goertzel_dbfs(&self.samples, self.rate, hz)
     }
 
-    /// In which share (0 to 1) of the 100 ms windows `hz` is at least `dbfs` loud, and stands out.
+    /// In which share (0 to 1) of the 100 ms windows `hz` is at least `dbfs` loud.
     pub(crate) fn share_with_tone(&self, hz: f64, dbfs: f64) -> f64 {
         let window = self.rate as usize / 10;
         let windows: Vec<_> = self.samples.chunks_exact(window).collect();
@@ -107,10 +107,7 @@ impl Sound {
         }
         let with = windows
             .iter()
-            .filter(|samples| {
-                let level = goertzel_dbfs(samples, self.rate, hz);
-                level >= dbfs && level >= level_dbfs(samples) - SPLATTER_DB
-            })
+            .filter(|samples| goertzel_dbfs(samples, self.rate, hz) >= dbfs)
             .count();
         with as f64 / windows.len() as f64
     }
@@ -119,16 +116,6 @@ impl Sound {
     pub(crate) fn has_tone(&self, hz: f64) -> bool {
         self.share_with_tone(hz, HEARD_DBFS) * self.seconds() >= 0.5
     }
-}
-
-/// This far below all that sounds in a window, a tone is no tone but the splatter of another: a loud one that
-/// begins, ends or has holes in it, as on a starved machine, has some of every frequency.
-const SPLATTER_DB: f64 = 14.0;
-
-/// The level of a sound in dB below a full-scale sine.
-fn level_dbfs(samples: &[f64]) -> f64 {
-    let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64;
-    10.0 * (2.0 * power).max(1e-18).log10()
 }
 
 /// Louder than this in a 100 ms window is heard: 25 dB above what a codec leaves at neighbouring tones,
