@@ -88,7 +88,7 @@ fn phones_with_different_codecs_are_in_the_same_room() {
     let uri = meeting_uri(&server, &server.meeting_create().pin);
     let voices = [
         ("opus", 440.0, Codec::Opus),
-        ("g722", 2300.0, Codec::G722),
+        ("g722", 2500.0, Codec::G722),
         ("pcmu", 1100.0, Codec::Pcmu),
         ("pcma", 1700.0, Codec::Pcma),
     ];
