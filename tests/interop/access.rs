@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::peers::{python, repository};
-use crate::support::server::{Credentials, Server, campanile};
+use crate::support::scripts::{aws, script, succeed};
+use crate::support::server::{Server, campanile};
 
 /// `campanile admin …` on that server, as JSON.
 pub(crate) fn admin(server: &Server, arguments: &[&str]) -> Value {
@@ -34,35 +34,11 @@ fn policy(server: &Server, name: &str, statement: &Value) -> String {
 
 /// One case of `access.py` with the administrator's key and these settings.
 fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
-    let Some(python) = python() else { return };
-    let Credentials {
-        access_key_id,
-        secret_access_key,
-        region,
-        account_id,
-    } = server.credentials();
-    let output = Command::new(python)
-        .arg(repository().join("tests/interop/access.py"))
-        .arg(case)
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", access_key_id)
-        .env("SECRET_KEY", secret_access_key)
-        .env("REGION", region)
-        .env("ACCOUNT", account_id)
-        .env("DATABASE", server.database())
-        .envs(settings.iter().copied())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
+    let Some(mut command) = script(server, "access.py", &[case]) else {
+        return;
+    };
+    command.env("DATABASE", server.database());
+    succeed(server, command.envs(settings.iter().copied()));
 }
 
 pub(crate) fn text(value: &Value, pointer: &str) -> String {
@@ -148,7 +124,6 @@ fn another_accounts_key_sees_nothing() {
 
 #[test]
 fn no_operation_shows_or_changes_another_accounts_things_or_serves_a_user_without_policies() {
-    let Some(python) = python() else { return };
     let inventory = "[\"+12065550100-+12065550199 US Local Seattle WA\"]";
     // The script keeps a connection that rests while boto3 has its own: for long, on a busy machine.
     let patient = ("limits.http_header_timeout", "2m");
@@ -157,55 +132,25 @@ fn no_operation_shows_or_changes_another_accounts_things_or_serves_a_user_withou
     let other = admin(&server, &["account", "create", "Branch office"]);
     admin(&server, &["user", "create", "nobody"]);
     let nobody = admin(&server, &["key", "create", "nobody"]);
-    let ours = server.credentials();
-    let output = Command::new(python)
-        .arg(repository().join("tests/interop/directory.py"))
-        .arg("foreign_keys")
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", ours.access_key_id)
-        .env("SECRET_KEY", ours.secret_access_key)
-        .env("REGION", ours.region)
+    let Some(mut command) = script(&server, "directory.py", &["foreign_keys"]) else {
+        return;
+    };
+    command
         .env("OTHER_KEY", text(&other, "/AccessKey/AccessKeyId"))
         .env("OTHER_SECRET", text(&other, "/AccessKey/SecretAccessKey"))
         .env("NOBODY_KEY", text(&nobody, "/AccessKey/AccessKeyId"))
-        .env("NOBODY_SECRET", text(&nobody, "/AccessKey/SecretAccessKey"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
+        .env("NOBODY_SECRET", text(&nobody, "/AccessKey/SecretAccessKey"));
+    succeed(&server, &mut command);
 }
 
 #[test]
 fn the_command_line_client_asks_who_it_is() {
-    let Some(python) = python() else { return };
     let server = Server::start(&[]);
-    let key = server.credentials();
-    let output = Command::new(python.with_file_name("aws"))
-        .args([
-            "sts",
-            "get-caller-identity",
-            "--no-verify-ssl",
-            "--output",
-            "json",
-            "--endpoint-url",
-        ])
-        .arg(format!("https://{}", server.ready().https.unwrap()))
-        .env("AWS_ACCESS_KEY_ID", key.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
-        .env("AWS_DEFAULT_REGION", key.region)
-        .env("PYTHONWARNINGS", "ignore")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}\n{}", server.log());
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(text(&answer, "/Account"), key.account_id);
+    let Some(mut command) = aws(&server, &["sts", "get-caller-identity"]) else {
+        return;
+    };
+    let answer: Value = serde_json::from_str(&succeed(&server, &mut command)).unwrap();
+    assert_eq!(text(&answer, "/Account"), server.credentials().account_id);
 }
 
 #[test]

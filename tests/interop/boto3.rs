@@ -1,9 +1,7 @@
 //! boto3 and the AWS command line client, as scripts use them.
 
-use std::process::{Command, Output};
-
-use crate::support::peers::{python, repository};
-use crate::support::server::{Credentials, Server};
+use crate::support::scripts::{aws, script, succeed};
+use crate::support::server::Server;
 
 /// One case of `meetings.py`, against a server of its own.
 fn boto3(case: &str) {
@@ -24,44 +22,11 @@ fn directory(case: &str) {
     run("directory.py", case, &settings);
 }
 
-fn run(script: &str, case: &str, settings: &[(&str, &str)]) {
-    let Some(python) = python() else { return };
+fn run(file: &str, case: &str, settings: &[(&str, &str)]) {
     let server = Server::start(settings);
-    let Credentials {
-        access_key_id,
-        secret_access_key,
-        region,
-        ..
-    } = server.credentials();
-    let output = Command::new(python)
-        .arg(repository().join("tests/interop").join(script))
-        .arg(case)
-        .env("ENDPOINT", endpoint(&server))
-        .env("ACCESS_KEY", access_key_id)
-        .env("SECRET_KEY", secret_access_key)
-        .env("REGION", region)
-        .output()
-        .unwrap();
-    assert_well(&output, &server);
-    assert!(
-        !server.log().contains("breaks the API's model"),
-        "{}",
-        server.log()
-    );
-}
-
-fn endpoint(server: &Server) -> String {
-    format!("https://{}", server.ready().https.unwrap())
-}
-
-fn assert_well(output: &Output, server: &Server) {
-    assert!(
-        output.status.success(),
-        "{}{}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
+    if let Some(mut command) = script(&server, file, &[case]) {
+        succeed(&server, &mut command);
+    }
 }
 
 #[test]
@@ -101,40 +66,17 @@ fn a_wrong_secret_is_refused() {
 
 #[test]
 fn the_command_line_client_creates_a_meeting() {
-    let Some(python) = python() else { return };
     let server = Server::start(&[]);
-    let Credentials {
-        access_key_id,
-        secret_access_key,
-        region,
-        ..
-    } = server.credentials();
-    let output = Command::new(python.with_file_name("aws"))
-        .args([
-            "chime-sdk-meetings",
-            "create-meeting",
-            "--external-meeting-id",
-            "cli",
-            "--media-region",
-            &region,
-        ])
-        .args([
-            "--client-request-token",
-            "the-same",
-            "--no-verify-ssl",
-            "--output",
-            "json",
-            "--endpoint-url",
-        ])
-        .arg(endpoint(&server))
-        .env("AWS_ACCESS_KEY_ID", access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", secret_access_key)
-        .env("AWS_DEFAULT_REGION", &region)
-        .env("PYTHONWARNINGS", "ignore")
-        .output()
-        .unwrap();
-    assert_well(&output, &server);
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let region = server.credentials().region;
+    let words = ["chime-sdk-meetings", "create-meeting"];
+    let named = ["--external-meeting-id", "cli", "--media-region", &region];
+    let token = ["--client-request-token", "the-same"];
+    let words = [&words[..], &named, &token].concat();
+    let Some(mut command) = aws(&server, &words) else {
+        return;
+    };
+    let told = succeed(&server, &mut command);
+    let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(answer["Meeting"]["ExternalMeetingId"], "cli");
 }
 

@@ -1,41 +1,22 @@
 //! `kill -9` while boto3 writes: what was acknowledged is there at the next start, whole.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::peers::{python, repository};
+use crate::support::scripts::script;
 use crate::support::server::Server;
-
-fn script(python: &Path, server: &Server, case: &str) -> Command {
-    let key = server.credentials();
-    let mut command = Command::new(python);
-    command
-        .arg(repository().join("tests/interop/directory.py"))
-        .arg(case)
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", key.access_key_id)
-        .env("SECRET_KEY", key.secret_access_key)
-        .env("REGION", key.region)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    command
-}
 
 /// Kills the server that often, each time at another moment of a stream of writes.
 fn killed(times: u64) {
-    let Some(python) = python() else { return };
     let mut server = Server::start(&[]);
     let mut told = String::new();
     for round in 0..times {
-        let mut writer = script(&python, &server, "write_until_the_end")
-            .spawn()
-            .unwrap();
+        let Some(mut command) = script(&server, "directory.py", &["write_until_the_end"]) else {
+            return;
+        };
+        let mut writer = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
         // Moments that have nothing to do with how long a write takes.
@@ -51,9 +32,9 @@ fn killed(times: u64) {
         );
         server.start_again();
     }
-    let mut reader = script(&python, &server, "all_that_was_acknowledged")
-        .spawn()
-        .unwrap();
+    let mut reader = script(&server, "directory.py", &["all_that_was_acknowledged"]).unwrap();
+    reader.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut reader = reader.spawn().unwrap();
     let mut input = reader.stdin.take().unwrap();
     input.write_all(told.as_bytes()).unwrap();
     drop(input);

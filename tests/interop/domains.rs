@@ -1,12 +1,11 @@
 //! Domains: claimed by the signed API and `campanile admin`, proved to the real server by a real answer of DNS.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::support::dns::NameServer;
-use crate::support::peers::{python, repository};
-use crate::support::server::{Credentials, Server, campanile};
+use crate::support::peers::python;
+use crate::support::scripts::{script, succeed};
+use crate::support::server::{Server, campanile};
 
 const TXT: u16 = 16;
 
@@ -34,41 +33,20 @@ fn admin(server: &Server, arguments: &[&str]) -> String {
 
 #[test]
 fn a_domain_is_an_accounts_once_its_record_is_found_and_nobody_elses() {
-    let Some(python) = python() else { return };
+    if python().is_none() {
+        return;
+    }
     let dns = NameServer::start(Vec::new());
     let mut server = Server::start(&[("domains.name_server", &dns.address.to_string())]);
     let foreign: Value =
         serde_json::from_str(&admin(&server, &["account", "create", "foreign", "--json"])).unwrap();
     let case = |server: &Server, arguments: &[&str]| {
-        let Credentials {
-            access_key_id,
-            secret_access_key,
-            region,
-            ..
-        } = server.credentials();
         let foreign = |member: &str| foreign["AccessKey"][member].as_str().unwrap().to_owned();
-        let output = Command::new(&python)
-            .arg(repository().join("tests/interop/domains.py"))
-            .args(arguments)
-            .env(
-                "ENDPOINT",
-                format!("https://{}", server.ready().https.unwrap()),
-            )
-            .env("ACCESS_KEY", access_key_id)
-            .env("SECRET_KEY", secret_access_key)
+        let mut command = script(server, "domains.py", arguments).unwrap();
+        command
             .env("FOREIGN_KEY", foreign("AccessKeyId"))
-            .env("FOREIGN_SECRET", foreign("SecretAccessKey"))
-            .env("REGION", region)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-            server.log()
-        );
-        String::from_utf8(output.stdout).unwrap()
+            .env("FOREIGN_SECRET", foreign("SecretAccessKey"));
+        succeed(server, &mut command)
     };
     let told: Value = serde_json::from_str(&case(&server, &["claim"])).unwrap();
     let text = |member: &str| told[member].as_str().unwrap();

@@ -2,15 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use campanile::store::{BadKey, Database, KeySource, PostgresUrl, Secret, Store, StoreError};
 
 use crate::support::dialler::Dialler;
-use crate::support::peers::{python, repository};
+use crate::support::peers::python;
 use crate::support::postgres::{self, Cluster, Syncing};
+use crate::support::scripts::{script, succeed};
 use crate::support::server::{Server, campanile};
 use crate::support::wait_for;
 
@@ -51,27 +50,9 @@ fn health(server: &Server, path: &str) -> String {
 }
 
 /// One case of `directory.py`.
-fn script(python: &Path, server: &Server, case: &str) -> String {
-    let key = server.credentials();
-    let output = Command::new(python)
-        .arg(repository().join("tests/interop/directory.py"))
-        .arg(case)
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", key.access_key_id)
-        .env("SECRET_KEY", key.secret_access_key)
-        .env("REGION", key.region)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{case}: {}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
-    String::from_utf8(output.stdout).unwrap()
+fn directory(server: &Server, case: &str) -> String {
+    let mut command = script(server, "directory.py", &[case]).unwrap();
+    succeed(server, &mut command)
 }
 
 #[test]
@@ -79,19 +60,21 @@ fn a_database_that_goes_away_and_comes_back_is_waited_for_and_calls_go_on() {
     let Some(mut cluster) = Cluster::start(Syncing::On) else {
         return;
     };
-    let Some(python) = python() else { return };
+    if python().is_none() {
+        return;
+    }
     let url = cluster.database("campanile");
     // The phones of this test send nothing.
     let server = Server::start(&[("store.database", &url), ("media.timeout", "10m")]);
     let meeting = server.meeting_create();
-    script(&python, &server, "accounts");
+    directory(&server, "accounts");
     let sip = server.ready().sip_udp.unwrap();
     let mut call = Dialler::new(sip, &meeting.pin);
     let answer = call.invite(OFFER);
     assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
 
     cluster.stop();
-    script(&python, &server, "everything_is_unavailable");
+    directory(&server, "everything_is_unavailable");
     assert!(health(&server, "/live").starts_with("HTTP/1.1 200"));
     let mut another = Dialler::new(sip, &meeting.pin);
     let answer = another.invite(OFFER);
@@ -105,7 +88,7 @@ fn a_database_that_goes_away_and_comes_back_is_waited_for_and_calls_go_on() {
         let well = call.invite(OFFER).starts_with("SIP/2.0 200");
         well.then(|| call.bye())
     });
-    script(&python, &server, "accounts");
+    directory(&server, "accounts");
     // The seventh request of the dialog was the OPTIONS.
     call.send("BYE", 8, "");
     assert!(call.read().starts_with("SIP/2.0 200"));
@@ -117,10 +100,12 @@ fn no_secret_lies_in_the_database_in_clear() {
     let Some(cluster) = Cluster::start(Syncing::Off) else {
         return;
     };
-    let Some(python) = python() else { return };
+    if python().is_none() {
+        return;
+    }
     let url = cluster.database("campanile");
     let server = Server::start(&[("store.database", &url)]);
-    let told = script(&python, &server, "plant_secrets");
+    let told = directory(&server, "plant_secrets");
     let meeting = server.meeting_create();
     let dump = cluster.dump(&url);
     let secret = server.credentials().secret_access_key;

@@ -1,46 +1,24 @@
 //! Logs and metrics of a real call through the real boto3: what its clients read is what the files hold.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::access::{admin, text};
-use crate::support::peers::{python, repository};
+use crate::support::peers::python;
 use crate::support::running::Running;
+use crate::support::scripts::{aws, script, succeed};
 use crate::support::server::{Server, campanile};
 use crate::support::wait_for;
 
 /// One case of `readers.py`; `facts` is a file of what the server wrote down itself.
 fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
-    let Some(python) = python() else { return };
-    let key = server.credentials();
-    let output = Command::new(python)
-        .arg(repository().join("tests/interop/readers.py"))
-        .arg(case)
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", key.access_key_id)
-        .env("SECRET_KEY", key.secret_access_key)
-        .env("REGION", key.region)
-        .env("ACCOUNT", key.account_id)
-        .env("LOGS", server.data().join("logs"))
-        .envs(settings.iter().copied())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
-    assert!(
-        !server.log().contains("breaks the API's model"),
-        "{}",
-        server.log()
-    );
+    let Some(mut command) = script(server, "readers.py", &[case]) else {
+        return;
+    };
+    command.env("LOGS", server.data().join("logs"));
+    command.envs(settings.iter().copied());
+    succeed(server, &mut command);
 }
 
 /// A phone of ours calls a meeting and hangs up; returns when it is written down.
@@ -91,35 +69,20 @@ fn logs_and_metrics_of_a_call_are_read_by_boto3() {
 
 #[test]
 fn the_command_line_client_reads_a_log() {
-    let Some(python) = python() else { return };
+    if python().is_none() {
+        return;
+    }
     let server = Server::start(&[]);
     call(&server);
     let connector = server.logs("aws/ChimeVoiceConnectorLogs")[0]["voice_connector_id"].clone();
-    let key = server.credentials();
-    let output = Command::new(python.with_file_name("aws"))
-        .args([
-            "logs",
-            "filter-log-events",
-            "--no-verify-ssl",
-            "--output",
-            "json",
-        ])
-        .args(["--filter-pattern", "INVITE"])
-        .arg("--log-group-name")
-        .arg(format!(
-            "/aws/ChimeVoiceConnectorSipMessages/{}",
-            connector.as_str().unwrap()
-        ))
-        .arg("--endpoint-url")
-        .arg(format!("https://{}", server.ready().https.unwrap()))
-        .env("AWS_ACCESS_KEY_ID", key.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
-        .env("AWS_DEFAULT_REGION", key.region)
-        .env("PYTHONWARNINGS", "ignore")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}\n{}", server.log());
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let group = format!(
+        "/aws/ChimeVoiceConnectorSipMessages/{}",
+        connector.as_str().unwrap()
+    );
+    let words = ["logs", "filter-log-events", "--filter-pattern", "INVITE"];
+    let words = [&words[..], &["--log-group-name", &group]].concat();
+    let told = succeed(&server, &mut aws(&server, &words).unwrap());
+    let answer: Value = serde_json::from_str(&told).unwrap();
     let message = answer["events"][0]["message"].as_str().unwrap();
     assert!(message.contains("INVITE sip:"), "{message}");
 }

@@ -2,51 +2,22 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::access::{admin, text};
-use crate::support::peers::{python, repository};
+use crate::support::peers::python;
+use crate::support::scripts::{script, succeed};
 use crate::support::server::Server;
 use crate::support::wait_for;
 
-/// One case of `trail.py` with the administrator's key and these settings, ready to be run.
-fn script(server: &Server, case: &str, settings: &[(&str, &str)]) -> Option<Command> {
-    let key = server.credentials();
-    let mut command = Command::new(python()?);
-    command
-        .arg(repository().join("tests/interop/trail.py"))
-        .arg(case)
-        .env(
-            "ENDPOINT",
-            format!("https://{}", server.ready().https.unwrap()),
-        )
-        .env("ACCESS_KEY", key.access_key_id)
-        .env("SECRET_KEY", key.secret_access_key)
-        .env("REGION", key.region)
-        .env("ACCOUNT", key.account_id)
-        .envs(settings.iter().copied());
-    Some(command)
-}
-
+/// One case of `trail.py` with these settings.
 fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
-    let Some(mut command) = script(server, case, settings) else {
-        return;
-    };
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n--- the server's log ---\n{}",
-        String::from_utf8_lossy(&output.stderr),
-        server.log()
-    );
-    assert!(
-        !server.log().contains("breaks the API's model"),
-        "{}",
-        server.log()
-    );
+    if let Some(mut command) = script(server, "trail.py", &[case]) {
+        succeed(server, command.envs(settings.iter().copied()));
+    }
 }
 
 /// Every record that was delivered, and the key of its object.
@@ -110,7 +81,7 @@ fn an_acknowledged_change_has_its_entry_after_kill() {
     let mut server = Server::start(&[]);
     let mut told = String::new();
     for round in 0..3 {
-        let Some(mut command) = script(&server, "write_until_the_end", &[]) else {
+        let Some(mut command) = script(&server, "trail.py", &["write_until_the_end"]) else {
             return;
         };
         let mut writer = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -125,7 +96,7 @@ fn an_acknowledged_change_has_its_entry_after_kill() {
         assert!(writer.wait().unwrap().success(), "round {round}");
         server.start_again();
     }
-    let mut reader = script(&server, "all_that_was_acknowledged", &[]).unwrap();
+    let mut reader = script(&server, "trail.py", &["all_that_was_acknowledged"]).unwrap();
     let mut reader = reader.stdin(Stdio::piped()).spawn().unwrap();
     let mut input = reader.stdin.take().unwrap();
     input.write_all(told.as_bytes()).unwrap();
