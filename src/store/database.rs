@@ -47,9 +47,11 @@ pub enum BadDatabase {
     /// A parameter after `?` that means nothing.
     #[error("{0:?} is no parameter of it")]
     Parameter(String),
-    /// `sslmode` wants what this server does not have.
-    #[error("connections to PostgreSQL are not encrypted")]
-    Encrypted,
+    /// `sslmode` is none of those that PostgreSQL knows.
+    #[error(
+        "{0:?} is no sslmode; it is one of disable, allow, prefer, require, verify-ca and verify-full"
+    )]
+    SslMode(String),
     /// A password for a database that is a file.
     #[error("a password is given, but no database that wants one")]
     NeedlessPassword,
@@ -69,8 +71,8 @@ impl PostgresUrl {
             if !PARAMETERS.contains(&&*name) {
                 return Err(BadDatabase::Parameter(name.into_owned()));
             }
-            if name == "sslmode" && !["disable", "allow", "prefer"].contains(&&*value) {
-                return Err(BadDatabase::Encrypted);
+            if name == "sslmode" && !SSL_MODES.contains(&&*value) {
+                return Err(BadDatabase::SslMode(value.into_owned()));
             }
         }
         Ok(Self(url))
@@ -290,8 +292,21 @@ const PARAMETERS: &[&str] = &[
     "host",
     "password",
     "port",
+    "sslcert",
+    "sslkey",
     "sslmode",
+    "sslrootcert",
     "user",
+];
+
+/// How much the connection is trusted; only the last two look at who answers. (PostgreSQL, "libpq SSL Support".)
+const SSL_MODES: &[&str] = &[
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
 ];
 
 #[cfg(test)]
@@ -306,6 +321,7 @@ mod tests {
             "postgresql://db.example.org/x?sslmode=prefer&application_name=a",
             "postgres://localhost/x?host=/run/postgresql&user=u&password=planted",
             "postgres:///x?host=/run/postgresql",
+            "postgres://h/x?sslmode=verify-full&sslrootcert=/etc/ca.pem&sslcert=/c.pem&sslkey=/k.pem",
         ] {
             let shown = format!("{:?}", Database::Postgres(url(good).unwrap()));
             assert_eq!(shown, "Postgres(postgres://(hidden))");
@@ -316,7 +332,10 @@ mod tests {
                 BadDatabase::Shape(url::ParseError::RelativeUrlWithoutBase),
             ),
             ("sqlite:a.db", BadDatabase::Scheme("sqlite".to_owned())),
-            ("postgres://h/x?sslmode=verify-full", BadDatabase::Encrypted),
+            (
+                "postgres://h/x?sslmode=verify_full",
+                BadDatabase::SslMode("verify_full".to_owned()),
+            ),
             (
                 "postgres://h/x?passwort=planted",
                 BadDatabase::Parameter("passwort".to_owned()),

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use campanile::store::{BadKey, Database, KeySource, PostgresUrl, Secret, Store, StoreError};
 
+use crate::support::certificates::self_signed;
 use crate::support::dialler::Dialler;
 use crate::support::peers::python;
+use crate::support::ports::free_port;
 use crate::support::postgres::{self, Cluster, Syncing};
 use crate::support::scripts::{script, succeed};
 use crate::support::server::{Server, campanile};
@@ -146,7 +148,7 @@ fn a_wrong_password_or_url_stops_the_start_and_is_not_told() {
     assert!(!told.contains("planted"), "{told}");
     for (wrong, says) in [
         (url.replace("postgres://", "mysql://"), "mysql"),
-        (format!("{url}&sslmode=require"), "not encrypted"),
+        (format!("{url}&sslmode=always"), "sslmode"),
         (format!("{url}&colour=red"), "colour"),
         ("postgres".to_owned(), "no URL"),
     ] {
@@ -157,6 +159,72 @@ fn a_wrong_password_or_url_stops_the_start_and_is_not_told() {
             "{told}"
         );
         assert!(!told.contains("planted"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_elsewhere_is_spoken_to_over_tls_and_must_be_the_one_that_is_meant() {
+    let Some(mut cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = self_signed(folder.path(), "localhost");
+    let (another, _) = self_signed(folder.path(), "db.example.org");
+    cluster.stop();
+    let port = free_port();
+    cluster.encrypt(&certificate, &key, port);
+    cluster.run();
+    let (believed, another) = (certificate.display(), another.display());
+    for (host, parameters, well) in [
+        ("localhost", "sslmode=disable".to_owned(), false),
+        ("localhost", "sslmode=require".to_owned(), true),
+        ("localhost", "application_name=campanile".to_owned(), true),
+        (
+            "localhost",
+            format!("sslmode=verify-full&sslrootcert={believed}"),
+            true,
+        ),
+        (
+            "127.0.0.1",
+            format!("sslmode=verify-ca&sslrootcert={believed}"),
+            true,
+        ),
+        (
+            "127.0.0.1",
+            format!("sslmode=verify-full&sslrootcert={believed}"),
+            false,
+        ),
+        (
+            "localhost",
+            format!("sslmode=verify-ca&sslrootcert={another}"),
+            false,
+        ),
+        ("localhost", "sslmode=verify-full".to_owned(), false),
+    ] {
+        let password = postgres::PASSWORD;
+        let url = format!("postgres://campanile:{password}@{host}:{port}/postgres?{parameters}");
+        let opened = open(&url, &KeySource::DataFolder).await;
+        match &opened {
+            Ok((_data, store)) => {
+                store.deployment(None, 1).await.unwrap();
+                let encrypted = "SELECT bool_and(ssl), count(*) > 0 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                    WHERE client_addr IS NOT NULL";
+                assert_eq!(cluster.query(&cluster.url(), encrypted), "t|t\n");
+            }
+            Err(error) => assert!(!error.to_string().contains("planted"), "{error}"),
+        }
+        assert_eq!(
+            opened.is_ok(),
+            well,
+            "{host} {parameters}: {:?}",
+            opened.err()
+        );
+        // The next one has the database to itself: this one's key went with its folder.
+        if opened.is_ok() {
+            let emptied = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+            drop(opened);
+            cluster.query(&cluster.url(), emptied);
+        }
     }
 }
 

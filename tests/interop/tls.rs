@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::certificates::self_signed;
 use crate::support::peers::peer;
 use crate::support::server::Server;
 use crate::support::wait_for;
@@ -30,28 +31,6 @@ impl OpenSsl {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.success() && said.contains("BEGIN CERTIFICATE")).then_some(said)
     }
-
-    /// A self-signed certificate for `name`, as `NAME.pem` and `NAME.key`.
-    fn make(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (certificate, key) = (
-            folder.join(format!("{name}.pem")),
-            folder.join(format!("{name}.key")),
-        );
-        let made = Command::new(&self.0)
-            .args([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            ])
-            .args(["-subj", &format!("/CN={name}")])
-            .args(["-addext", &format!("subjectAltName=DNS:{name}")])
-            .arg("-out")
-            .arg(&certificate)
-            .arg("-keyout")
-            .arg(&key)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        (certificate, key)
-    }
 }
 
 #[test]
@@ -61,7 +40,7 @@ fn old_versions_and_suites_without_forward_secrecy_are_refused() {
     };
     let folder = tempfile::tempdir().unwrap();
     // An RSA certificate, as the suites without forward secrecy need one.
-    let (certificate, key) = openssl.make(folder.path(), "meet.example.org");
+    let (certificate, key) = self_signed(folder.path(), "meet.example.org");
     let server = Server::start(&[
         ("tls.certificate", certificate.to_str().unwrap()),
         ("tls.key", key.to_str().unwrap()),
@@ -104,14 +83,14 @@ fn changed_certificates_serve_at_once_and_unusable_ones_never() {
     let here = folder.path();
     let (live, live_key) = (here.join("live.crt"), here.join("live.secret"));
     let put = |name: &str| {
-        let (certificate, key) = openssl.make(here, name);
+        let (certificate, key) = self_signed(here, name);
         fs::copy(certificate, &live).unwrap();
         fs::copy(key, &live_key).unwrap();
     };
     put("first.example.org");
     let more = here.join("more");
     fs::create_dir(&more).unwrap();
-    openssl.make(&more, "rooms.example.org");
+    self_signed(&more, "rooms.example.org");
     let server = Server::start(&[
         ("tls.certificate", live.to_str().unwrap()),
         ("tls.key", live_key.to_str().unwrap()),

@@ -5,6 +5,7 @@
 
 pub(crate) mod baresip;
 pub(crate) mod capture;
+pub(crate) mod certificates;
 pub(crate) mod dialler;
 pub(crate) mod dns;
 pub(crate) mod held;

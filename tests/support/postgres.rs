@@ -5,9 +5,9 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ pub(crate) struct Cluster {
     programs: PathBuf,
     user: Option<(u32, u32)>,
     server: Option<Child>,
+    port: u16,
 }
 
 /// Whether what was acknowledged must outlive the machine, or only the test.
@@ -62,6 +63,7 @@ impl Cluster {
             programs,
             user,
             server: None,
+            port: 5432,
         };
         let password = cluster.folder.path().join("password");
         fs::write(&password, PASSWORD).unwrap();
@@ -93,8 +95,46 @@ impl Cluster {
 
     /// The URL of its database `postgres`, password and all.
     pub(crate) fn url(&self) -> String {
-        let folder = self.folder.path().display();
-        format!("postgres://{USER}:{PASSWORD}@localhost/postgres?host={folder}")
+        let (folder, port) = (self.folder.path().display(), self.port);
+        format!("postgres://{USER}:{PASSWORD}@localhost:{port}/postgres?host={folder}")
+    }
+
+    /// Speaks TCP too from the next start on, on this port of 127.0.0.1, with this certificate and with nobody who does
+    /// not encrypt.
+    pub(crate) fn encrypt(&mut self, certificate: &Path, key: &Path, port: u16) {
+        let data = self.folder.path().join("data");
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = data.join(name);
+            fs::copy(from, &to).unwrap();
+            // It refuses a key that others may read, or that is another's.
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = self.user {
+                chown(&to, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        fs::write(
+            data.join("pg_hba.conf"),
+            "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
+        )
+        .unwrap();
+        let settings = data.join("postgresql.auto.conf");
+        let mut said = fs::read_to_string(&settings).unwrap();
+        said.push_str(&format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n"
+        ));
+        fs::write(&settings, said).unwrap();
+        self.port = port;
+    }
+
+    /// What a query answers, as text.
+    pub(crate) fn query(&self, database: &str, sql: &str) -> String {
+        let done = self
+            .command("psql")
+            .args(["-At", "-c", sql, database])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// The URL of a new database.
