@@ -11,25 +11,10 @@ import subprocess
 import sys
 import uuid
 
-import boto3
-from botocore.config import Config
-
+from clients import client
 from meetings import new_meeting, refused
 
 ACCOUNT = os.environ["ACCOUNT"]
-
-
-def client(service, key=None, secret=None, token=None):
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=key or os.environ["ACCESS_KEY"],
-        aws_secret_access_key=secret or os.environ["SECRET_KEY"],
-        aws_session_token=token,
-        region_name=os.environ["REGION"],
-        verify=False,
-        config=Config(retries={"max_attempts": 1}),
-    )
 
 
 def temporary(service, credentials):

@@ -15,17 +15,14 @@ import sys
 import time
 import uuid
 
-import boto3
 import botocore.session
-import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-# The server's certificate is its own in these tests.
-urllib3.disable_warnings()
+import clients
+from clients import refused
 
 SERVICES = ["chime", "chime-sdk-voice", "chime-sdk-meetings"]
 
@@ -37,28 +34,7 @@ INSTEAD_OF_BOTO3 = None
 def client(service, key=None, secret=None, prefix=""):
     if INSTEAD_OF_BOTO3:
         return INSTEAD_OF_BOTO3(service, key or os.environ["ACCESS_KEY"], secret or os.environ["SECRET_KEY"], prefix)
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"] + prefix,
-        aws_access_key_id=key or os.environ["ACCESS_KEY"],
-        aws_secret_access_key=secret or os.environ["SECRET_KEY"],
-        region_name=os.environ["REGION"],
-        verify=False,
-        config=Config(retries={"max_attempts": 1}),
-    )
-
-
-def refused(name, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == name, error
-        assert error.response["Error"]["Message"], "an error without a message"
-        assert error.response["ResponseMetadata"]["RequestId"], "an error without a request id"
-        # Where the service models the error, boto3 raises a class of its own.
-        assert type(error).__name__ in (name, "ClientError"), type(error)
-        return error.response["Error"]["Message"]
-    raise AssertionError(f"not refused with {name}")
+    return clients.client(service, key, secret, prefix=prefix)
 
 
 def without_metadata(answer):

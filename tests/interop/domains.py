@@ -11,24 +11,14 @@ import sys
 import urllib.error
 import urllib.request
 
-import boto3
-import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-# The server's certificate is its own in these tests.
-urllib3.disable_warnings()
+from clients import client
+
 UNCHECKED = ssl._create_unverified_context()
-
-
-def chime():
-    env = os.environ
-    return boto3.client("chime", endpoint_url=env["ENDPOINT"], region_name=env["REGION"], verify=False,
-                        aws_access_key_id=env["ACCESS_KEY"], aws_secret_access_key=env["SECRET_KEY"],
-                        config=Config(retries={"max_attempts": 1}))
 
 
 def ask(method, path, body=None, prefix="ACCESS", sign=True):
@@ -53,7 +43,7 @@ def path(account, *rest):
 
 
 def claim():
-    api = chime()
+    api = client("chime")
     a, b = (api.create_account(Name=name)["Account"]["AccountId"] for name in "AB")
     for name in ("ada", "bob"):
         api.create_user(AccountId=a, Username=name, Email=f"{name}@Example.test")
@@ -75,7 +65,7 @@ def claim():
     assert refused[:2] == (422, "UnprocessableEntityException"), refused
     assert domain["RecordName"] in refused[2]["Message"], refused
     assert ask("POST", path(a, "other.test") + "?operation=verify")[:2] == (404, "NotFoundException")
-    assert chime().get_account(AccountId=a)["Account"]["AccountType"] == "Team"
+    assert client("chime").get_account(AccountId=a)["Account"]["AccountType"] == "Team"
 
     # Strangers, and keys of other accounts.
     every = [("POST", path(a), {"Name": "x.test"}), ("GET", path(a), None), ("GET", path(a, "example.test"), None),
@@ -104,7 +94,7 @@ def refused(code, call, **arguments):
 
 
 def verified(a, b):
-    api = chime()
+    api = client("chime")
     _, _, answer = ask("GET", path(a, "example.test"))
     assert answer["Domain"]["Status"] == "Verified" and answer["Domain"]["VerifiedTimestamp"], answer
     assert api.get_account(AccountId=a)["Account"]["AccountType"] == "EnterpriseLWA"

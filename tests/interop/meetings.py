@@ -7,25 +7,13 @@ import os
 import sys
 import uuid
 
-import boto3
-import urllib3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# The server's certificate is its own in these tests.
-urllib3.disable_warnings()
+import clients
 
 
 def client(secret=None, region=None):
-    return boto3.client(
-        "chime-sdk-meetings",
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=os.environ["ACCESS_KEY"],
-        aws_secret_access_key=secret or os.environ["SECRET_KEY"],
-        region_name=region or os.environ["REGION"],
-        verify=False,
-        config=Config(retries={"max_attempts": 1}),
-    )
+    return clients.client("chime-sdk-meetings", secret=secret, region=region)
 
 
 def new_meeting(chime, token=None, **more):

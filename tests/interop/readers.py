@@ -10,13 +10,9 @@ import os
 import pathlib
 import sys
 
-import boto3
 import botocore.model
-import urllib3
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-urllib3.disable_warnings()
+from clients import client, refused
 
 if "PROTOCOL" in os.environ:
     # Which of a service's protocols is spoken is the library's choice, and another in other versions of it.
@@ -26,26 +22,8 @@ LOGS = pathlib.Path(os.environ["LOGS"])
 COUNTED = ["rtp_packets", "rtp_bytes", "rtcp_packets", "rtcp_bytes"]
 
 
-def client(service, key="ACCESS_KEY", secret="SECRET_KEY"):
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=os.environ[key],
-        aws_secret_access_key=os.environ[secret],
-        region_name=REGION,
-        verify=False,
-        config=Config(retries={"max_attempts": 1}),
-    )
-
-
-def refused(name, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == name, error
-        assert error.response["Error"]["Message"], "an error without a message"
-        return error.response["Error"]["Message"]
-    raise AssertionError(f"not refused with {name}: {arguments}")
+def key_of(who):
+    return os.environ[f"{who}_KEY"], os.environ[f"{who}_SECRET"]
 
 
 def held(group):
@@ -147,7 +125,7 @@ def logs():
     refused("UnsupportedOperationException", logs.create_log_group, logGroupName="/a")
 
     # Another account has no groups, and a user without policies may not even ask.
-    other = client("logs", "OTHER_KEY", "OTHER_SECRET")
+    other = client("logs", *key_of("OTHER"))
     assert other.describe_log_groups()["logGroups"] == []
     refused("ResourceNotFoundException", other.filter_log_events, logGroupName=messages)
     refused("ResourceNotFoundException", other.get_log_events, **place)
@@ -155,7 +133,7 @@ def logs():
     assert read(logs, messages) == [e for p in logs.get_paginator("filter_log_events").paginate(
         logGroupIdentifier=arn) for e in p["events"]]
     refused("ResourceNotFoundException", other.filter_log_events, logGroupIdentifier=arn)
-    nobody = client("logs", "NOBODY_KEY", "NOBODY_SECRET")
+    nobody = client("logs", *key_of("NOBODY"))
     said = refused("AccessDeniedException", nobody.filter_log_events, logGroupName=messages)
     assert f"logs:FilterLogEvents on resource: {arn}:log-stream:" in said, said
     refused("AccessDeniedException", nobody.describe_log_groups)
@@ -282,14 +260,14 @@ def metrics():
     refused("UnsupportedOperation", watch.put_metric_data, Namespace="x", MetricData=[])
 
     # Another account sees nothing; a user without policies may not ask; a wrong secret is a wrong secret.
-    other = client("cloudwatch", "OTHER_KEY", "OTHER_SECRET")
+    other = client("cloudwatch", *key_of("OTHER"))
     assert other.list_metrics()["Metrics"] == []
     got = other.get_metric_data(MetricDataQueries=queries[:1], **window)["MetricDataResults"]
     assert got[0]["Values"] == [], got
-    nobody = client("cloudwatch", "NOBODY_KEY", "NOBODY_SECRET")
+    nobody = client("cloudwatch", *key_of("NOBODY"))
     said = refused("AccessDenied", nobody.list_metrics)
     assert "is not authorized to perform: cloudwatch:ListMetrics on resource: *" in said, said
-    refused("InvalidSignature", client("cloudwatch", secret="OTHER_SECRET").list_metrics)
+    refused("InvalidSignature", client("cloudwatch", secret=os.environ["OTHER_SECRET"]).list_metrics)
 
 
 if __name__ == "__main__":

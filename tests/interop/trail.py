@@ -5,47 +5,28 @@ USER_ACCOUNT, the administrator of another account.
 """
 
 import datetime
+import functools
 import json
 import os
 import sys
 import time
 import uuid
 
-import boto3
-import urllib3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-urllib3.disable_warnings()
+import clients
+from clients import refusal
 
 ACCOUNT, REGION = os.environ["ACCOUNT"], os.environ["REGION"]
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
-def client(service, key=None, secret=None, token=None):
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=key or os.environ["ACCESS_KEY"],
-        aws_secret_access_key=secret or os.environ["SECRET_KEY"],
-        aws_session_token=token,
-        region_name=REGION,
-        verify=False,
-        config=Config(retries={"max_attempts": 1}, user_agent_extra="trail/1"),
-    )
+# The trail tells who asked by what program.
+client = functools.partial(clients.client, agent="trail/1")
 
 
 def stranger(service):
     return client(service, os.environ["USER_KEY"], os.environ["USER_SECRET"])
-
-
-def refused(name, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == name, error
-        return error.response
-    raise AssertionError(f"not refused with {name}")
 
 
 def number(answer):
@@ -100,10 +81,10 @@ def entries():
     assert got["resources"] == [{"accountId": ACCOUNT, "type": "AWS::Chime::Account", "ARN": arn}]
 
     # Refused: what is not there, bad input, no permission, a bad signature, none at all, not offered.
-    gone = refused("NotFoundException", chime.get_account, AccountId=str(uuid.uuid4()))
+    gone = refusal("NotFoundException", chime.get_account, AccountId=str(uuid.uuid4()))
     got = entry(trail, "GetAccount", number(gone))
     assert got["errorCode"] == "NotFoundException" and got["errorMessage"] == gone["Error"]["Message"]
-    bad = refused("BadRequestException", chime.create_account, Name="x" * 101)
+    bad = refusal("BadRequestException", chime.create_account, Name="x" * 101)
     got = entry(trail, "CreateAccount", number(bad))
     assert got["errorCode"] == "BadRequestException" and got["requestParameters"] == {"name": "x" * 101}
     assert got["responseElements"] is None
@@ -111,7 +92,7 @@ def entries():
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "chime:Get*", "Resource": "*"}]}))
     credentials = taken["Credentials"]
     visitor = client("chime", credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
-    denied = refused("AccessDeniedException", visitor.create_account, Name="denied")
+    denied = refusal("AccessDeniedException", visitor.create_account, Name="denied")
     got = entry(trail, "CreateAccount", number(denied))
     who = got["userIdentity"]
     assert who["type"] == "FederatedUser" and who["principalId"] == f"{ACCOUNT}:visitor", who
@@ -124,12 +105,12 @@ def entries():
         (client("chime", secret="wrong" * 8), "InvalidSignatureException", os.environ["ACCESS_KEY"]),
         (client("chime", key="AKIAAAAAAAAAAAAAAAAA"), "UnrecognizedClientException", "AKIAAAAAAAAAAAAAAAAA"),
     ]:
-        unproven = refused(code, wrong.create_account, Name="forged")
+        unproven = refusal(code, wrong.create_account, Name="forged")
         got = entry(trail, "CreateAccount", number(unproven))
         assert got["errorCode"] == code and got["requestParameters"] is None, got
         assert got["userIdentity"] == {
             "type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL", "accessKeyId": key}, got
-    missing = refused("UnsupportedOperationException", client("chime").create_bot, AccountId=ident, DisplayName="b")
+    missing = refusal("UnsupportedOperationException", client("chime").create_bot, AccountId=ident, DisplayName="b")
     assert entry(trail, "CreateBot", number(missing))["errorCode"] == "UnsupportedOperationException"
 
     # The token service has its own source; what it gave out is not told.
@@ -138,7 +119,7 @@ def entries():
     assert got["requestParameters"]["name"] == "visitor"
     given = got["responseElements"]["credentials"]
     assert given["accessKeyId"] == credentials["AccessKeyId"] and given["sessionToken"] == HIDDEN
-    unknown = refused("InvalidAction", sts.get_access_key_info, AccessKeyId="AKIAIOSFODNN7EXAMPLE")
+    unknown = refusal("InvalidAction", sts.get_access_key_info, AccessKeyId="AKIAIOSFODNN7EXAMPLE")
     assert entry(trail, "GetAccessKeyInfo", number(unknown))["errorCode"] == "InvalidAction"
     # The trail is about itself, too.
     looked = trail.lookup_events(MaxResults=1)
@@ -179,7 +160,7 @@ def entries():
     # And a user without policies has none at all.
     denied = client("cloudtrail", credentials["AccessKeyId"], credentials["SecretAccessKey"],
                     credentials["SessionToken"])
-    said = refused("AccessDeniedException", denied.lookup_events)["Error"]["Message"]
+    said = refusal("AccessDeniedException", denied.lookup_events)["Error"]["Message"]
     assert "is not authorized to perform: cloudtrail:LookupEvents on resource: " in said, said
 
 
@@ -244,12 +225,12 @@ def lookups():
         ("InvalidNextTokenException", {"NextToken": "AAAA"}),
         ("InvalidEventCategoryException", {"EventCategory": "all"}),
     ]:
-        said = refused(code, trail.lookup_events, **wrong)
+        said = refusal(code, trail.lookup_events, **wrong)
         assert said["ResponseMetadata"]["HTTPStatusCode"] == 400
     token = trail.lookup_events(**wanted, MaxResults=1)["NextToken"]
-    refused("InvalidNextTokenException", trail.lookup_events, NextToken=token)
-    refused("InvalidNextTokenException", stranger("cloudtrail").lookup_events, **wanted, NextToken=token)
-    refused("UnsupportedOperationException", trail.list_trails)
+    refusal("InvalidNextTokenException", trail.lookup_events, NextToken=token)
+    refusal("InvalidNextTokenException", stranger("cloudtrail").lookup_events, **wanted, NextToken=token)
+    refusal("UnsupportedOperationException", trail.list_trails)
 
 
 def write_until_the_end():
