@@ -12,6 +12,7 @@ mod client_events;
 pub mod health;
 mod join;
 mod page;
+mod query;
 mod serve;
 mod signal;
 #[cfg(test)]
@@ -99,7 +100,12 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
     let answering = tokio::spawn(async move {
         let control = &shared.control;
         match body {
-            Ok(body) if sts::is_meant(&parts, &body) => sts::answer(control, &parts, &body).await,
+            Ok(body) if sts::SERVICE.is_meant(&parts, &body) => {
+                sts::answer(control, &parts, &body).await
+            }
+            Ok(body) if api::CLOUDWATCH.is_meant(&parts, &body) => {
+                api::answer_query(control, &parts, &body).await
+            }
             Ok(body) if api::is_cbor(&parts) => api::answer_cbor(control, &parts, &body).await,
             Ok(body) if api::is_targeted(&parts) => {
                 api::answer_targeted(control, &parts, &body).await

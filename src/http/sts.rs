@@ -1,69 +1,32 @@
 //! The Security Token Service, as its clients know it: parameters in a form, answers in XML.
 
-mod answer;
-
-mod xml;
+mod error;
 
 use std::time::Instant;
 
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 
 use super::api::HIDDEN;
 use super::audit::{self, Asked, Known};
 use super::caller::{Unidentified, context, identify};
+use super::query::{QueryService, Xml, form, parameters};
 use crate::control::access::NoKey;
 use crate::control::access::sessions::{Given, Wanted};
 use crate::control::audit::seconds;
 use crate::control::{Control, Refusal};
-use answer::StsError;
-use xml::Xml;
+use error::StsError;
 
-/// The signing name.
-const SERVICE: &str = "sts";
-
-/// The only version there is.
-const VERSION: &str = "2011-06-15";
-
-/// Whether a request is for this service: a form, or a query with an action, on `/` or `/sts`, of our version or
-/// signed for us.
-pub(super) fn is_meant(parts: &Parts, body: &Bytes) -> bool {
-    let path = parts.uri.path().trim_end_matches('/');
-    if !matches!(path, "" | "/sts") {
-        return false;
-    }
-    let Some(form) = form(parts, body) else {
-        return false;
-    };
-    let text = |name| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let signed_for_us = text(header::AUTHORIZATION)
-        .is_some_and(|claim| claim.contains(&format!("/{SERVICE}/aws4_request")));
-    signed_for_us
-        || form_urlencoded::parse(form).any(|(name, value)| name == "Version" && value == VERSION)
-}
-
-/// The parameters as they came: in the body of a POST, in the query of a GET.
-fn form<'a>(parts: &'a Parts, body: &'a Bytes) -> Option<&'a [u8]> {
-    match parts.method {
-        Method::POST => {
-            let kind = parts.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-                .then_some(body.as_ref())
-        }
-        Method::GET => parts.uri.query().map(str::as_bytes),
-        _ => None,
-    }
-}
+/// As its clients know it.
+pub(super) const SERVICE: QueryService = QueryService {
+    signing: "sts",
+    paths: &["/sts"],
+    version: "2011-06-15",
+    namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+};
 
 /// Answers one request.
 pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
@@ -85,7 +48,7 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
         None => done,
         Some(name) => {
             let asked = Asked {
-                service: SERVICE,
+                service: SERVICE.signing,
                 name,
                 request_id: &request_id,
             };
@@ -100,7 +63,8 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
     if let Err(error) = &done {
         tracing::debug!(operation = name, error = error.code, message = %error.message, request_id, "refused");
     }
-    let response = answer::response(name, done, &request_id);
+    let done = done.as_ref().map_err(StsError::fault);
+    let response = SERVICE.response(name, done, &request_id);
     let status = response.status().as_u16();
     tracing::info!(operation = name, status, request_id, "sts");
     metrics::counter!("campanile_api_requests_total", "operation" => name, "status" => status.to_string()).increment(1);
@@ -116,7 +80,7 @@ async fn perform(
     parameters: &Parameters,
     learnt: &mut Known,
 ) -> Result<Xml, StsError> {
-    let caller = identify(control, parts, body, SERVICE).await?;
+    let caller = identify(control, parts, body, SERVICE.signing).await?;
     learnt.caller = Some(caller.clone());
     learnt.parameters = parameters.told();
     if !caller.may_ask_now(control) {
@@ -127,7 +91,7 @@ async fn perform(
         StsError::new(StatusCode::BAD_REQUEST, "MissingAction", text)
     })?;
     let version = parameters.get("Version").unwrap_or_default();
-    if version != VERSION || !ACTIONS.contains(&action) {
+    if version != SERVICE.version || !ACTIONS.contains(&action) {
         return Err(StsError::new(
             StatusCode::BAD_REQUEST,
             "InvalidAction",
@@ -240,18 +204,9 @@ struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     fn read(form: &[u8]) -> Result<Self, StsError> {
-        let mut all: Vec<(String, String)> = form_urlencoded::parse(form)
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        all.sort();
-        let twice = all.windows(2).find_map(|pair| match pair {
-            [(one, _), (other, _)] if one == other => Some(one),
-            _ => None,
-        });
-        match twice {
-            Some(name) => Err(validation(name, "is there twice")),
-            None => Ok(Self(all)),
-        }
+        parameters(form)
+            .map(Self)
+            .map_err(|name| validation(&name, "is there twice"))
     }
 
     /// The parameters as the audit trail tells them: those that are known, none of which is a secret.

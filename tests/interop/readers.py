@@ -267,7 +267,8 @@ def metrics():
     nobody = client("cloudwatch", *key_of("NOBODY"))
     said = refused("AccessDenied", nobody.list_metrics)
     assert "is not authorized to perform: cloudwatch:ListMetrics on resource: *" in said, said
-    refused("InvalidSignature", client("cloudwatch", secret=os.environ["OTHER_SECRET"]).list_metrics)
+    wrong = "SignatureDoesNotMatch" if os.environ.get("PROTOCOL") == "query" else "InvalidSignature"
+    refused(wrong, client("cloudwatch", secret=os.environ["OTHER_SECRET"]).list_metrics)
 
 
 if __name__ == "__main__":

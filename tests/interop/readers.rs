@@ -59,8 +59,11 @@ fn logs_and_metrics_of_a_call_are_read_by_boto3() {
     // Metrics are written every five seconds.
     std::thread::sleep(Duration::from_secs(6));
     boto3(&server, "metrics", &keys);
-    let cbor = [&keys[..], &[("PROTOCOL", "smithy-rpc-v2-cbor")]].concat();
-    boto3(&server, "metrics", &cbor);
+    // Those of other versions of the library, of which the oldest spoke XML only.
+    for protocol in ["smithy-rpc-v2-cbor", "query"] {
+        let keys = [&keys[..], &[("PROTOCOL", protocol)]].concat();
+        boto3(&server, "metrics", &keys);
+    }
     // What was measured outlives the process, however it ends.
     server.kill();
     server.start_again();

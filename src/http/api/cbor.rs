@@ -1,7 +1,5 @@
 //! Services in CBOR (Smithy RPC v2): everything is a POST whose path names service and operation, the body has all members.
 
-use std::time::Instant;
-
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -11,7 +9,7 @@ use ciborium::Value as Cbor;
 use serde_json::{Map, Value, json};
 
 use super::model::{Kind, MODEL};
-use super::{ApiError, Known, UNKNOWN, kept, number, service};
+use super::{ApiError, service};
 use crate::control::Control;
 
 /// Whether a request is one of these.
@@ -22,54 +20,26 @@ pub(crate) fn is_meant(parts: &Parts) -> bool {
 
 /// Answers one.
 pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
-    let begun = Instant::now();
-    let request_id = control.store.request_token().unwrap_or_default();
     let found = target(parts.uri.path()).and_then(|target| service::find(&target));
-    let name = found.map_or(UNKNOWN, |(_, operation)| operation.name.as_str());
-    let mut output = None;
-    let done = match found {
-        Some((service, operation)) => {
-            output = operation.output.as_deref();
-            let mut known = Known::default();
-            let done = service::perform(
-                control,
-                (parts, body),
-                (service, operation),
-                read(body),
-                &mut known,
-            )
-            .await;
-            let call = (service.signing, name, request_id.as_str());
-            kept(control, parts, call, known, done).await
-        }
-        None => Err(ApiError::new(
+    let found = found.ok_or_else(|| {
+        ApiError::new(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",
             "the path names no operation of this API",
-        )),
-    };
-    let (status, body, error) = match done {
-        Ok(answer) => (StatusCode::OK, written(output, &answer), None),
-        Err(error) => {
-            tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
-            let told = json!({"__type": error.exception, "message": error.message});
-            (error.status, written(None, &told), Some(error))
-        }
-    };
+        )
+    });
+    let answered = service::answered(control, (parts, body), found, |_| read(body)).await;
+    let (status, body) = answered.body();
+    let shape = answered.output.filter(|_| answered.done.is_ok());
     let mut octets = Vec::new();
-    if let Err(error) = ciborium::into_writer(&body, &mut octets) {
+    if let Err(error) = ciborium::into_writer(&written(shape, &body), &mut octets) {
         tracing::error!(%error, "an answer cannot be written");
     }
-    let mut response = (status, octets).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
-    headers.insert(PROTOCOL, HeaderValue::from_static(NAME));
-    if let Some(error) = error {
-        service::name_as_query(headers, &error);
-    }
-    number(&mut response, &request_id);
-    service::measure(name, status, &request_id, begun);
-    response
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/cbor")),
+        (PROTOCOL, HeaderValue::from_static(NAME)),
+    ];
+    answered.sent((status, headers, octets).into_response())
 }
 
 /// `…/service/<service>/operation/<operation>` as a target.

@@ -16,6 +16,7 @@ mod numbers;
 mod openapi;
 mod ours;
 mod page;
+mod query;
 mod rooms;
 mod service;
 pub mod sigv4;
@@ -41,6 +42,7 @@ use model::{MODEL, Operation, Routed, told};
 use ours::Ours;
 pub(super) use ours::shape as domain_shape;
 use page::Pager;
+pub(super) use query::{CLOUDWATCH, answer as answer_query};
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
 

@@ -1,17 +1,18 @@
-//! Operations of services whose requests name them: what is the same whether they are written in JSON or in CBOR.
+//! Operations of services whose requests name them: what is the same whether they are written in JSON, CBOR or XML.
 
 use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde_json::Value;
+use axum::response::Response;
+use serde_json::{Value, json};
 
 use super::dispatch::{self, Call};
 use super::input::Input;
 use super::model::{MODEL, Operation, told};
 use super::page::Pager;
-use super::{ApiError, Known, hold_to_model, host, logs, not_offered};
+use super::{ApiError, Known, UNKNOWN, hold_to_model, host, kept, logs, not_offered, number};
 use crate::control::{Caller, Control, Refusal};
 use crate::http::audit;
 use crate::http::caller::{context, identify};
@@ -50,8 +51,80 @@ impl Service {
     }
 }
 
-/// Answers one request, whose members `said` are as it came.
-pub(super) async fn perform(
+/// A request and what came of it, before that is written as its client reads it.
+#[derive(Debug)]
+pub(super) struct Answered {
+    begun: Instant,
+    pub(super) request_id: String,
+    /// The operation's.
+    pub(super) name: &'static str,
+    /// The name of the answer's shape, if the operation is known.
+    pub(super) output: Option<&'static str>,
+    was_query: bool,
+    pub(super) done: Result<Value, ApiError>,
+}
+
+/// Answers one request: that operation if it is known, with the members that `read` finds; else the error.
+pub(super) async fn answered(
+    control: &Control,
+    (parts, body): (&Parts, &Bytes),
+    operation: Result<(Service, &'static Operation), ApiError>,
+    read: impl FnOnce(&Operation) -> Result<Value, ApiError>,
+) -> Answered {
+    let begun = Instant::now();
+    let request_id = control.store.request_token().unwrap_or_default();
+    let found = operation.as_ref().ok().copied();
+    let name = found.map_or(UNKNOWN, |(_, operation)| operation.name.as_str());
+    let done = match operation {
+        Ok((service, operation)) => {
+            let mut known = Known::default();
+            let asked = (service, operation);
+            let done = perform(control, (parts, body), asked, read(operation), &mut known).await;
+            let call = (service.signing, name, request_id.as_str());
+            kept(control, parts, call, known, done).await
+        }
+        Err(unknown) => Err(unknown),
+    };
+    if let Err(error) = &done {
+        tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
+    }
+    Answered {
+        begun,
+        request_id,
+        name,
+        output: found.and_then(|(_, operation)| operation.output.as_deref()),
+        was_query: found.is_some_and(|(service, _)| service.was_query),
+        done,
+    }
+}
+
+impl Answered {
+    /// The answer's body as JSON has it, whether it went well or not.
+    pub(super) fn body(&self) -> (StatusCode, Value) {
+        match &self.done {
+            Ok(answer) => (StatusCode::OK, answer.clone()),
+            Err(error) => {
+                let body = json!({"__type": error.exception, "message": error.message});
+                (error.status, body)
+            }
+        }
+    }
+
+    /// Sends the answer off as it was written: with the request's number, counted and said.
+    pub(super) fn sent(self, mut response: Response) -> Response {
+        if let Err(error) = &self.done
+            && self.was_query
+        {
+            name_as_query(response.headers_mut(), error);
+        }
+        number(&mut response, &self.request_id);
+        measure(self.name, response.status(), &self.request_id, self.begun);
+        response
+    }
+}
+
+/// Performs one request, whose members `said` are as it came.
+async fn perform(
     control: &Control,
     (parts, body): (&Parts, &Bytes),
     (service, operation): (Service, &Operation),
@@ -190,7 +263,7 @@ fn client_fault(error: ApiError) -> ApiError {
 }
 
 /// Counts an answer and says that there was one.
-pub(super) fn measure(name: &'static str, status: StatusCode, request_id: &str, begun: Instant) {
+fn measure(name: &'static str, status: StatusCode, request_id: &str, begun: Instant) {
     let status = status.as_u16();
     tracing::info!(operation = name, status, request_id, "api");
     metrics::counter!("campanile_api_requests_total", "operation" => name, "status" => status.to_string()).increment(1);
@@ -199,16 +272,20 @@ pub(super) fn measure(name: &'static str, status: StatusCode, request_id: &str, 
 }
 
 /// Names an error as clients of the query protocol know it, too.
-pub(super) fn name_as_query(headers: &mut HeaderMap, error: &ApiError) {
+fn name_as_query(headers: &mut HeaderMap, error: &ApiError) {
     let whose = match error.status.is_server_error() {
         true => "Receiver",
         false => "Sender",
     };
-    let name = error.exception;
-    let code = name.strip_suffix("Exception").unwrap_or(name);
-    if let Ok(value) = HeaderValue::from_str(&format!("{code};{whose}")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{};{whose}", query_code(error))) {
         headers.insert(QUERY_ERROR, value);
     }
+}
+
+/// An error's name in the query protocol.
+pub(super) fn query_code(error: &ApiError) -> &'static str {
+    let name = error.exception;
+    name.strip_suffix("Exception").unwrap_or(name)
 }
 
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");

@@ -2,15 +2,15 @@
 
 /// Elements side by side.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Xml(String);
+pub(in crate::http) struct Xml(String);
 
 impl Xml {
-    pub(super) fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         Self::default()
     }
 
     /// The same and an element with a text.
-    pub(super) fn leaf(mut self, name: &str, text: &str) -> Self {
+    pub(in crate::http) fn leaf(mut self, name: &str, text: &str) -> Self {
         self.0.push_str(&format!("<{name}>"));
         for char in text.chars() {
             match char {
@@ -31,13 +31,13 @@ impl Xml {
     }
 
     /// The same and an element with elements.
-    pub(super) fn within(mut self, name: &str, inside: &Self) -> Self {
+    pub(in crate::http) fn within(mut self, name: &str, inside: &Self) -> Self {
         self.0.push_str(&format!("<{name}>{}</{name}>", inside.0));
         self
     }
 
     /// The document whose root is `name` in that namespace.
-    pub(super) fn document(self, name: &str, namespace: &str) -> String {
+    pub(in crate::http) fn document(self, name: &str, namespace: &str) -> String {
         format!("<{name} xmlns=\"{namespace}\">{}</{name}>\n", self.0)
     }
 }
