@@ -97,15 +97,6 @@ impl Range {
     fn has(&self, number: u64) -> bool {
         (self.first..=self.last).contains(&number)
     }
-
-    /// Its numbers after that one, in order.
-    pub fn after(&self, number: &str) -> impl Iterator<Item = String> + use<> {
-        let past = number
-            .strip_prefix('+')
-            .and_then(|digits| digits.parse::<u64>().ok())
-            .map_or(0, |number| number.saturating_add(1));
-        (self.first.max(past)..=self.last).map(|number| format!("+{number}"))
-    }
 }
 
 /// Which numbers are searched for.
@@ -144,29 +135,74 @@ impl Wanted {
             && (self.toll_free_prefix.is_none() || range.toll_free)
     }
 
-    /// Whether a number begins as wished after its country code; NANP countries have code 1.
-    fn takes_number(&self, range: &Range, number: &str) -> bool {
-        let national = match range.country.as_str() {
-            "US" | "CA" | "PR" => number.strip_prefix("+1"),
-            _ => number.strip_prefix('+'),
+    /// The numbers of a range that begin as wished after their country's code, from `least` on, in order.
+    fn numbers(&self, range: &Range, least: u64) -> impl Iterator<Item = u64> {
+        // Elsewhere than in the NANP, whose code is 1, the length of the country's code is not known here: none, as some
+        // write it with the code, to three digits.
+        let codes = match range.country.as_str() {
+            "US" | "CA" | "PR" => 1..=1,
+            _ => 0..=3,
         };
-        [&self.area_code, &self.toll_free_prefix]
+        let wishes: Vec<&str> = [&self.area_code, &self.toll_free_prefix]
             .into_iter()
             .flatten()
-            .all(|prefix| {
-                national.is_some_and(|national| {
-                    national.starts_with(prefix.as_str())
-                        || number.get(1..).is_some_and(|_| {
-                            // Elsewhere the length of the country's code is not known here: one to three digits.
-                            !matches!(range.country.as_str(), "US" | "CA" | "PR")
-                                && (1..=3).any(|code| {
-                                    national
-                                        .get(code..)
-                                        .is_some_and(|rest| rest.starts_with(prefix.as_str()))
-                                })
-                        })
-                })
+            .map(String::as_str)
+            .filter(|digits| !digits.is_empty())
+            .collect();
+        let blocks: Vec<Vec<Block>> = wishes
+            .iter()
+            .map(|digits| {
+                let blocks = codes.clone();
+                blocks
+                    .filter_map(|code| Block::new(range.last, code, digits))
+                    .collect()
             })
+            .collect();
+        let smallest = blocks.iter().flatten().map(|block| block.size).min();
+        let mut at = range.first.max(least);
+        let last = range.last;
+        std::iter::from_fn(move || {
+            while at <= last {
+                let number = at;
+                let fits = |of: &Vec<Block>| of.iter().any(|block| block.has(number));
+                if blocks.iter().all(fits) {
+                    at += 1;
+                    return Some(number);
+                }
+                // All of a block fits or none does: the rest of this one need not be looked at.
+                let size = smallest?;
+                at = (number / size + 1) * size;
+            }
+            None
+        })
+    }
+}
+
+/// The numbers of one length that have certain digits in one place: whole blocks of numbers in a row.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// How many numbers in a row.
+    size: u64,
+    /// Of the digits, ten to the power of how many they are.
+    span: u64,
+    digits: u64,
+}
+
+impl Block {
+    /// Of numbers as long as that one with these digits after `skipped` ones; `None` if they do not fit in.
+    fn new(alike: u64, skipped: u32, digits: &str) -> Option<Self> {
+        let length = alike.checked_ilog10()? + 1;
+        let count = u32::try_from(digits.len()).ok()?;
+        let behind = length.checked_sub(skipped)?.checked_sub(count)?;
+        Some(Self {
+            size: 10_u64.checked_pow(behind)?,
+            span: 10_u64.checked_pow(count)?,
+            digits: digits.parse().ok()?,
+        })
+    }
+
+    fn has(&self, number: u64) -> bool {
+        number / self.size % self.span == self.digits
     }
 }
 
@@ -180,7 +216,7 @@ impl Inventory {
     /// Of these ranges, in the order of their numbers.
     #[must_use]
     pub fn new(mut ranges: Vec<Range>) -> Self {
-        ranges.sort_by_key(|range| (range.bounds().0, range.last));
+        ranges.sort_by_key(|range| (range.first, range.last));
         Self { ranges }
     }
 
@@ -194,12 +230,6 @@ impl Inventory {
     /// The ranges that may have what is wanted.
     pub fn ranges<'a>(&'a self, wanted: &'a Wanted) -> impl Iterator<Item = &'a Range> {
         self.ranges.iter().filter(|range| wanted.takes(range))
-    }
-
-    /// Whether a range's number is one that is wanted.
-    #[must_use]
-    pub fn fits(wanted: &Wanted, range: &Range, number: &str) -> bool {
-        wanted.takes_number(range, number)
     }
 
     /// Countries with the kinds of number that there are of each.
@@ -233,29 +263,44 @@ impl super::Control {
         wanted: &Wanted,
         page: &crate::store::Page,
     ) -> Result<crate::store::Listed<String>, super::Refusal> {
+        self.release_numbers().await?;
         let most = usize::try_from(page.most).unwrap_or(usize::MAX);
+        let least = page
+            .after
+            .strip_prefix('+')
+            .and_then(|digits| digits.parse().ok());
+        let least = least.map_or(0, |number: u64| number.saturating_add(1));
         let mut items = Vec::new();
         for range in self.inventory.ranges(wanted) {
-            let (first, last) = range.bounds();
-            if last <= page.after && last.len() == page.after.len() {
-                continue;
-            }
-            let taken = self.store.taken_between(&first, &last).await?;
-            for number in range.after(&page.after) {
-                if taken.binary_search(&number).is_ok() || !Inventory::fits(wanted, range, &number)
-                {
-                    continue;
+            let mut numbers = wanted.numbers(range, least);
+            loop {
+                let some: Vec<String> = numbers.by_ref().take(AT_ONCE).map(e164).collect();
+                let (Some(first), Some(last)) = (some.first(), some.last()) else {
+                    break;
+                };
+                let taken = self.store.taken_between(first, last).await?;
+                for number in some {
+                    if taken.binary_search(&number).is_ok() {
+                        continue;
+                    }
+                    if items.len() == most {
+                        let next = items.last().cloned();
+                        return Ok(crate::store::Listed { items, next });
+                    }
+                    items.push(number);
                 }
-                if items.len() == most {
-                    let next = items.last().cloned();
-                    return Ok(crate::store::Listed { items, next });
-                }
-                items.push(number);
             }
         }
         Ok(crate::store::Listed { items, next: None })
     }
 }
+
+fn e164(number: u64) -> String {
+    format!("+{number}")
+}
+
+/// Numbers of which the store is asked at once which are taken.
+const AT_ONCE: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
@@ -296,6 +341,40 @@ mod tests {
     }
 
     #[test]
+    fn ranges_are_in_the_order_of_their_numbers_not_of_their_digits() {
+        let inventory = Inventory::new(vec![
+            range("+12065550100 US"),
+            range("+4930123456-+4930123457 DE Local Berlin"),
+        ]);
+        let wanted = Wanted::default();
+        let all: Vec<String> = inventory
+            .ranges(&wanted)
+            .flat_map(|range| wanted.numbers(range, 4_930_123_457).map(e164))
+            .collect();
+        assert_eq!(all, ["+4930123457", "+12065550100"]);
+    }
+
+    /// Every number of a large range, looked at one by one.
+    #[test]
+    fn numbers_are_skipped_in_blocks_as_if_one_by_one() {
+        let range = range("+4420710000-+4420799999 GB");
+        for digits in ["071", "7105", "44207", "99", "4207123"] {
+            let wanted = Wanted {
+                area_code: Some(digits.to_owned()),
+                ..Wanted::default()
+            };
+            let found: Vec<u64> = wanted.numbers(&range, 4_420_710_007).collect();
+            let expected: Vec<u64> = (4_420_710_007..=4_420_799_999_u64)
+                .filter(|number| {
+                    let text = number.to_string();
+                    (0..=3).any(|code| text[code..].starts_with(digits))
+                })
+                .collect();
+            assert_eq!(found, expected, "{digits}");
+        }
+    }
+
+    #[test]
     fn a_search_takes_what_fits() {
         let inventory = Inventory::new(vec![
             range("+12065550100-+12065550102 US Local Seattle WA"),
@@ -305,12 +384,7 @@ mod tests {
         let numbers = |wanted: &Wanted| -> Vec<String> {
             inventory
                 .ranges(wanted)
-                .flat_map(|range| {
-                    range
-                        .after("")
-                        .filter(|number| Inventory::fits(wanted, range, number))
-                        .collect::<Vec<_>>()
-                })
+                .flat_map(|range| wanted.numbers(range, 0).map(e164).collect::<Vec<_>>())
                 .collect()
         };
         let wanted = |change: fn(&mut Wanted)| {
@@ -338,6 +412,11 @@ mod tests {
         assert_eq!(
             numbers(&wanted(|w| w.area_code = Some("999".to_owned()))).len(),
             0
+        );
+        assert_eq!(
+            numbers(&wanted(|w| w.area_code = Some("207".to_owned()))).len(),
+            2,
+            "after the code of the United Kingdom"
         );
         assert_eq!(inventory.find("+12065550101").unwrap().country, "US");
         assert_eq!(inventory.find("+12065550103"), None);

@@ -259,7 +259,7 @@ impl Control {
             .await?)
     }
 
-    async fn release_numbers(&self) -> Result<(), Refusal> {
+    pub(super) async fn release_numbers(&self) -> Result<(), Refusal> {
         let released = self.store.release_numbers(now_ms() - QUEUE_MS).await?;
         if released > 0 {
             tracing::info!(released, "deleted phone numbers are back in the inventory");

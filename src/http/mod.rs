@@ -87,7 +87,11 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    if header(header::AUTHORIZATION).is_none() {
+    // Whoever signs means the API, and a signature may stand in the query as well.
+    let query = parts.uri.query().unwrap_or_default();
+    let signed =
+        header(header::AUTHORIZATION).is_some() || api::sigv4::claim_of_query(query).is_some();
+    if !signed {
         let known = header(header::IF_NONE_MATCH);
         if let Some(file) =
             page::answer(&parts.method, parts.uri.path(), known, &shared.page_policy)

@@ -204,9 +204,10 @@ struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     fn read(form: &[u8]) -> Result<Self, StsError> {
-        parameters(form)
-            .map(Self)
-            .map_err(|name| validation(&name, "is there twice"))
+        let mut all = parameters(form).map_err(|name| validation(&name, "is there twice"))?;
+        // Those of a signature in the query are none of the action's.
+        all.retain(|(name, _)| !name.starts_with("X-Amz-"));
+        Ok(Self(all))
     }
 
     /// The parameters as the audit trail tells them: those that are known, none of which is a secret.
@@ -263,7 +264,8 @@ impl Parameters {
             .iter()
             .filter(|(name, _)| name.starts_with(POLICY_ARNS));
         let mut policy_arns = Vec::new();
-        for at in 1..=arns.count() {
+        // One more than there may be, for that to be told.
+        for at in 1..=arns.count().min(MOST_POLICY_ARNS + 1) {
             policy_arns.push(self.required(&format!("{POLICY_ARNS}{at}.arn"))?.to_owned());
         }
         Ok(Wanted {
@@ -301,6 +303,9 @@ const ACTIONS: [&str; 4] = [
     "GetFederationToken",
     "GetSessionToken",
 ];
+
+/// Policies that a session may be given by their ARNs.
+const MOST_POLICY_ARNS: usize = 10;
 
 /// `PolicyArns.member.1.arn` and so on.
 const POLICY_ARNS: &str = "PolicyArns.member.";

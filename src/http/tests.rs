@@ -35,6 +35,7 @@ pub(super) async fn server() -> Server {
     let key = store
         .first_administrator(&deployment.account_id, 1)
         .await
+        .unwrap()
         .unwrap();
     let (to_desk, desk) = mpsc::channel(16);
     let trail = crate::control::audit::testing::trail(&store, data.path());

@@ -228,13 +228,17 @@ impl Node {
         let key = store
             .first_administrator(&deployment.account_id, now_ms())
             .await?;
+        if key.is_none() {
+            tracing::info!("the administrator's keys are out of use: there is no credentials.json");
+        }
+        let credentials = key.map(|key| Credentials {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key.expose().to_owned(),
+            region: config.node.region.clone(),
+            account_id: deployment.account_id.clone(),
+        });
         run_folder
-            .credentials(&Credentials {
-                access_key_id: key.access_key_id,
-                secret_access_key: key.secret_access_key.expose().to_owned(),
-                region: config.node.region.clone(),
-                account_id: deployment.account_id.clone(),
-            })
+            .credentials(credentials.as_ref())
             .map_err(|e| fault("cannot write credentials.json", &e))?;
         let objects = wiring::objects(config, &deployment, &store)?;
         let (recorder, record_thread) = Recorder::start(

@@ -101,8 +101,15 @@ impl RunFolder {
     ///
     /// # Errors
     /// What the file system said.
-    pub fn credentials(&self, credentials: &Credentials) -> io::Result<()> {
-        self.write("credentials.json", credentials, 0o600)
+    pub fn credentials(&self, credentials: Option<&Credentials>) -> io::Result<()> {
+        let name = "credentials.json";
+        match credentials {
+            Some(credentials) => self.write(name, credentials, 0o600),
+            None => match fs::remove_file(self.path(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
     }
 
     fn write(&self, name: &str, value: &impl Serialize, mode: u32) -> io::Result<()> {
@@ -155,7 +162,7 @@ mod tests {
             region: "r".into(),
             account_id: "1".into(),
         };
-        run.credentials(&credentials).unwrap();
+        run.credentials(Some(&credentials)).unwrap();
         drop(run);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -163,5 +170,10 @@ mod tests {
         );
         let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(json["SecretAccessKey"], "S");
+        let run = RunFolder::take(data.path()).unwrap();
+        for _ in 0..2 {
+            run.credentials(None).unwrap();
+            assert!(!path.exists());
+        }
     }
 }

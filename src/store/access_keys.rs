@@ -1,11 +1,11 @@
 //! Access keys of users. Their secrets are sealed at rest and come out only to be compared with.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 use thiserror::Error;
 
 use super::seal::Place;
-use super::{Principal, PrincipalKind, Seal, Secret, Store, StoreError, draw, principals};
+use super::{Principal, PrincipalKind, Seal, Secret, Store, StoreError, Writing, draw, principals};
 
 /// One access key. Its secret is hidden from `Debug`.
 #[derive(Clone, Debug)]
@@ -36,6 +36,13 @@ impl AccessKey {
     pub fn is_usable(&self) -> bool {
         self.revoked_ms.is_none() && self.inactive_ms.is_none()
     }
+
+    /// Whether that it is used now is to be noted: not every request should write.
+    #[must_use]
+    pub fn is_use_unnoted(&self, now_ms: i64) -> bool {
+        let since = self.last_used_ms.map(|last| now_ms.saturating_sub(last));
+        since.is_none_or(|since| since >= USE_NOTED_EVERY)
+    }
 }
 
 /// Why a user got no further key.
@@ -65,11 +72,12 @@ pub(super) const SECRET: Place<'static> = Place {
 /// Keys of one user that are not revoked: one in use, and one to change to.
 const MOST_KEYS: i64 = 2;
 
-/// How far the time of last use may be behind, ms: not every request should write.
+/// How far the time of last use may be behind, ms.
 const USE_NOTED_EVERY: i64 = 60_000;
 
 impl Store {
-    /// The oldest usable key of the account's first administrator; account, user and key are made where missing.
+    /// The oldest usable key of the account's first administrator; account, user and key are made where missing. `None`
+    /// where there are keys that were put out of use: whoever did that wants no other one made.
     ///
     /// # Errors
     /// The database.
@@ -77,18 +85,20 @@ impl Store {
         &self,
         account_id: &str,
         now_ms: i64,
-    ) -> Result<AccessKey, StoreError> {
+    ) -> Result<Option<AccessKey>, StoreError> {
         let mut transaction = self.write().await?;
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM access_keys WHERE account_id = $1 AND user_name = $2 \
-             AND revoked_ms IS NULL AND inactive_ms IS NULL ORDER BY created_ms LIMIT 1"
+             AND revoked_ms IS NULL ORDER BY created_ms"
         )))
         .bind(account_id.to_owned())
         .bind(ADMINISTRATOR)
-        .fetch_optional(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await?;
-        if let Some(row) = row {
-            return self.key_from_row(&row);
+        if !rows.is_empty() {
+            let keys = rows.iter().map(|row| self.key_from_row(row));
+            let keys = keys.collect::<Result<Vec<_>, _>>()?;
+            return Ok(keys.into_iter().find(AccessKey::is_usable));
         }
         principals::ensure_account(&mut transaction, account_id, now_ms).await?;
         let user = PrincipalKind::User;
@@ -99,7 +109,7 @@ impl Store {
         };
         let key = insert(&mut transaction, &self.seal, &user, now_ms).await?;
         transaction.commit().await?;
-        Ok(key)
+        Ok(Some(key))
     }
 
     /// Makes another key for a user.
@@ -196,27 +206,18 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes that a key was used, unless that was noted a moment ago.
+    /// Notes that a key was used; for keys that [`AccessKey::is_use_unnoted`].
     ///
     /// # Errors
     /// The database.
     pub async fn note_access_key_used(
         &self,
-        key: &AccessKey,
+        access_key_id: &str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        if key
-            .last_used_ms
-            .is_some_and(|last| now_ms.saturating_sub(last) < USE_NOTED_EVERY)
-        {
-            return Ok(());
-        }
-        self.change(
-            sqlx::query("UPDATE access_keys SET last_used_ms = $1 WHERE access_key_id = $2")
-                .bind(now_ms)
-                .bind(key.access_key_id.clone()),
-        )
-        .await?;
+        let sql = "UPDATE access_keys SET last_used_ms = $1 WHERE access_key_id = $2";
+        let query = sqlx::query(sql).bind(now_ms);
+        self.change(query.bind(access_key_id.to_owned())).await?;
         Ok(())
     }
 
@@ -242,7 +243,7 @@ impl Store {
 }
 
 pub(super) async fn insert(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     seal: &Seal,
     user: &Principal,
     now_ms: i64,
@@ -288,8 +289,16 @@ mod tests {
     async fn the_first_administrator_is_made_once() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
-        let again = store.first_administrator(ACCOUNT, 2).await.unwrap();
+        let first = store
+            .first_administrator(ACCOUNT, 1)
+            .await
+            .unwrap()
+            .unwrap();
+        let again = store
+            .first_administrator(ACCOUNT, 2)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(first.access_key_id, again.access_key_id);
         assert!(
             first
@@ -302,7 +311,11 @@ mod tests {
     async fn a_revoked_key_is_remembered_as_revoked_and_replaced() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let first = store
+            .first_administrator(ACCOUNT, 1)
+            .await
+            .unwrap()
+            .unwrap();
         assert!(
             store
                 .revoke_access_key(&first.access_key_id, 5)
@@ -321,7 +334,11 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(found.revoked_ms, Some(5));
-        let second = store.first_administrator(ACCOUNT, 7).await.unwrap();
+        let second = store
+            .first_administrator(ACCOUNT, 7)
+            .await
+            .unwrap()
+            .unwrap();
         assert_ne!(second.access_key_id, first.access_key_id);
         assert_eq!(store.access_keys(ACCOUNT).await.unwrap().len(), 2);
     }
@@ -330,7 +347,11 @@ mod tests {
     async fn a_user_changes_from_one_key_to_a_second_but_has_no_third() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let first = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let first = store
+            .first_administrator(ACCOUNT, 1)
+            .await
+            .unwrap()
+            .unwrap();
         let make = async || {
             store
                 .create_access_key(ACCOUNT, ADMINISTRATOR, 2)
@@ -345,8 +366,32 @@ mod tests {
         let usable = async || store.access_key(id).await.unwrap().unwrap().is_usable();
         assert!(!usable().await);
         assert_eq!(make().await.unwrap_err(), NoNewKey::TooMany);
-        let oldest = store.first_administrator(ACCOUNT, 4).await.unwrap();
+        let oldest = store
+            .first_administrator(ACCOUNT, 4)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(oldest.access_key_id, second.access_key_id);
+        let id_of_second = &second.access_key_id;
+        assert!(
+            store
+                .set_access_key_active(id_of_second, false, 4)
+                .await
+                .unwrap()
+        );
+        assert!(
+            store
+                .first_administrator(ACCOUNT, 4)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            store
+                .set_access_key_active(id_of_second, true, 4)
+                .await
+                .unwrap()
+        );
         assert!(set(true).await && usable().await);
         assert!(store.revoke_access_key(id, 5).await.unwrap());
         assert!(!set(true).await);
@@ -359,11 +404,18 @@ mod tests {
     async fn last_use_is_noted_once_a_minute_and_the_secret_is_sealed() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let key = store.first_administrator(ACCOUNT, 1).await.unwrap();
+        let key = store
+            .first_administrator(ACCOUNT, 1)
+            .await
+            .unwrap()
+            .unwrap();
         let mut noted = Vec::new();
         for now_ms in [1_000, 50_000, 61_000] {
             let found = store.access_key(&key.access_key_id).await.unwrap().unwrap();
-            store.note_access_key_used(&found, now_ms).await.unwrap();
+            if found.is_use_unnoted(now_ms) {
+                let id = &found.access_key_id;
+                store.note_access_key_used(id, now_ms).await.unwrap();
+            }
             let found = store.access_key(&key.access_key_id).await.unwrap().unwrap();
             noted.push(found.last_used_ms);
         }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 use super::seal::Place;
-use super::{Listed, Page, Seal, Secret, Store, StoreError, draw};
+use super::{Listed, Page, Seal, Secret, Store, StoreError, Writing, draw};
 
 /// An attendee as asked for, already checked. Capabilities are the API's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -184,7 +184,7 @@ impl Store {
 
 /// The same within a transaction that holds the write lock.
 pub(super) async fn create(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     seal: &Seal,
     meeting_id: &str,
     asked: &NewAttendee,
@@ -230,7 +230,7 @@ pub(super) async fn create(
 
 /// A suffix that no attendee of the meeting has; `None` when a thousand have theirs. The caller holds the write lock.
 async fn free_suffix(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     meeting_id: &str,
 ) -> Result<Option<String>, StoreError> {
     let rows = sqlx::query(

@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, Row, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row, Transaction};
 use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{Secret, StoreError};
@@ -123,6 +126,63 @@ impl Database {
             compare_by_octets(&pool).await?;
         }
         Ok((pool, kind))
+    }
+}
+
+/// The turns of a server's writers. It waits for its turn before it has a connection, so that writers who wait leave
+/// those who read the pool's connections, and one comes after the other in the order in which they came.
+#[derive(Clone, Debug)]
+pub(super) struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Turns {
+    pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = Arc::clone(&self.0).acquire_owned();
+        match tokio::time::timeout(TURN, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) => Err(StoreError::Database(sqlx::Error::PoolClosed)),
+            Err(_) => Err(StoreError::Database(sqlx::Error::PoolTimedOut)),
+        }
+    }
+}
+
+/// A transaction that writes, and the turn to do so. What is not committed is undone.
+#[derive(Debug)]
+pub(super) struct Writing {
+    transaction: Transaction<'static, Any>,
+    // After the transaction, which must have ended when the next one begins.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Writing {
+    pub(super) fn new(transaction: Transaction<'static, Any>, turn: OwnedSemaphorePermit) -> Self {
+        Self {
+            transaction,
+            _turn: turn,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+}
+
+impl Deref for Writing {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
     }
 }
 
@@ -273,6 +333,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 /// Connections of a server to its database.
 const CONNECTIONS: u32 = 8;
+
+/// How long a request waits for its turn to write.
+const TURN: Duration = Duration::from_secs(10);
 
 /// How long a request waits for a connection to a database elsewhere.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::pin::OF_MEETING;
 use super::seal::Place;
-use super::{Attendee, NewAttendee, Seal, Store, StoreError, attendees, draw, pin};
+use super::{Attendee, NewAttendee, Seal, Store, StoreError, Writing, attendees, draw, pin};
 
 /// A meeting as asked for, already checked.
 #[derive(Clone, PartialEq, Debug)]
@@ -191,7 +191,7 @@ impl Store {
 }
 
 async fn insert(
-    transaction: &mut super::Transaction<'static, super::Any>,
+    transaction: &mut Writing,
     seal: &Seal,
     meeting: &Meeting,
 ) -> Result<(), StoreError> {

@@ -35,14 +35,14 @@ use std::path::Path;
 
 use sqlx::any::{AnyArguments, AnyQueryResult};
 use sqlx::query::Query;
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyPool, Row};
 use thiserror::Error;
 
 pub use access_keys::{AccessKey, NoNewKey};
 pub use accounts::{Account, AccountField};
 pub use attendees::{Attendee, NewAttendee};
 pub use audit::{AuditAttribute, AuditRow};
-use database::Kind;
+use database::{Kind, Turns, Writing};
 
 pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
 pub use database::{BadDatabase, Database, PostgresUrl};
@@ -147,6 +147,7 @@ pub struct Deployment {
 pub struct Store {
     pool: AnyPool,
     kind: Kind,
+    turns: Turns,
     seal: Seal,
 }
 
@@ -163,7 +164,13 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (pool, kind) = database.open(data).await?;
         let seal = Seal::find(key, data, upgrade::is_sealed(&pool).await?)?;
-        let store = Self { pool, kind, seal };
+        let turns = Turns::default();
+        let store = Self {
+            pool,
+            kind,
+            turns,
+            seal,
+        };
         store.upgrade().await?;
         Ok(store)
     }
@@ -272,8 +279,9 @@ impl Store {
     }
 
     /// A transaction that holds the write lock from its first line.
-    async fn write(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        self.kind.write(&self.pool).await
+    async fn write(&self) -> Result<Writing, StoreError> {
+        let turn = self.turns.take().await?;
+        Ok(Writing::new(self.kind.write(&self.pool).await?, turn))
     }
 
     /// Runs one statement that changes something. It waits for its turn as others do who write, so that it never
@@ -283,6 +291,7 @@ impl Store {
         query: Query<'_, Any, AnyArguments>,
     ) -> Result<AnyQueryResult, StoreError> {
         if self.kind == Kind::Sqlite {
+            let _turn = self.turns.take().await?;
             return Ok(query.execute(&self.pool).await?);
         }
         let mut transaction = self.write().await?;

@@ -1,9 +1,7 @@
 //! Ten digits that a phone dials: those of meetings and those of people are one set. They are sealed at rest.
 
-use sqlx::{Any, Transaction};
-
 use super::seal::Place;
-use super::{Seal, StoreError, draw};
+use super::{Seal, StoreError, Writing, draw};
 
 /// Where those of meetings stand, but for the row.
 pub(super) const OF_MEETING: Place<'static> = Place {
@@ -41,10 +39,7 @@ pub(super) fn found_by(seal: &Seal, pin: &str) -> String {
 }
 
 /// A PIN that no meeting ever had and no user has. The caller holds the write lock, so it stays free.
-pub(super) async fn free(
-    transaction: &mut Transaction<'static, Any>,
-    seal: &Seal,
-) -> Result<String, StoreError> {
+pub(super) async fn free(transaction: &mut Writing, seal: &Seal) -> Result<String, StoreError> {
     loop {
         let pin = draw::pin()?;
         let taken = sqlx::query(

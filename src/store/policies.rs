@@ -1,8 +1,8 @@
 //! The policies of users and roles.
 
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Writing};
 
 /// A policy of a principal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,7 +68,7 @@ impl Store {
 }
 
 pub(super) async fn insert_policy(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     principal_id: &str,
     policy: &AttachedPolicy,
     now_ms: i64,

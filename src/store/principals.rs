@@ -1,11 +1,11 @@
 //! Owner accounts, their users and roles, and the policies of those.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 use super::access_keys::{self, ADMINISTRATOR};
 use super::policies::insert_policy;
-use super::{AccessKey, AttachedPolicy, Store, StoreError, draw};
+use super::{AccessKey, AttachedPolicy, Store, StoreError, Writing, draw};
 
 /// A tenant: nobody in it sees anything of another.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -282,7 +282,7 @@ impl Store {
 
 /// Makes the account where it is missing; its id is its name then.
 pub(super) async fn ensure_account(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     account_id: &str,
     now_ms: i64,
 ) -> Result<(), StoreError> {
@@ -298,7 +298,7 @@ pub(super) async fn ensure_account(
 }
 
 pub(super) async fn find(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     account_id: &str,
     kind: PrincipalKind,
     name: &str,
@@ -314,7 +314,7 @@ pub(super) async fn find(
 }
 
 pub(super) async fn insert(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     asked: &NewPrincipal,
     now_ms: i64,
 ) -> Result<Principal, StoreError> {
@@ -345,7 +345,7 @@ pub(super) async fn insert(
 
 /// The user who may do everything.
 pub(super) async fn insert_administrator(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Writing,
     account_id: &str,
     now_ms: i64,
 ) -> Result<Principal, StoreError> {

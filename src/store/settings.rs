@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, draw};
+use super::{Store, StoreError};
 
 /// The owner of what belongs to the deployment.
 pub(super) const DEPLOYMENT: &str = "";
@@ -51,26 +51,16 @@ impl Store {
         Ok(())
     }
 
-    /// The key that page tokens are signed with: made once, so that a token outlives a restart.
+    /// The key that page tokens are signed with: made of the key for secrets, so that a token outlives a restart and
+    /// whoever has a copy of the database cannot make one.
     ///
     /// # Errors
     /// The database.
     pub async fn page_key(&self) -> Result<String, StoreError> {
-        let made = draw::secret_access_key()?;
-        self.change(
-            sqlx::query(
-                "INSERT INTO settings (owner, name, document) VALUES ($1, 'PageKey', $2) \
-             ON CONFLICT (owner, name) DO NOTHING",
-            )
-            .bind(DEPLOYMENT)
-            .bind(made.expose().to_owned()),
-        )
-        .await?;
-        let row =
-            sqlx::query("SELECT document FROM settings WHERE owner = $1 AND name = 'PageKey'")
-                .bind(DEPLOYMENT)
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(row.try_get(0)?)
+        // Where an earlier version kept one in clear.
+        let sql = "DELETE FROM settings WHERE owner = $1 AND name = 'PageKey'";
+        self.change(sqlx::query(sql).bind(DEPLOYMENT)).await?;
+        let key = self.seal.derive("page tokens")?;
+        Ok(key.iter().map(|octet| format!("{octet:02x}")).collect())
     }
 }

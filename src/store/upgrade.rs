@@ -274,7 +274,11 @@ mod tests {
             let found = store.access_key("AKIAOLDADMINISTRATOR").await.unwrap();
             let key = found.unwrap();
             assert!(key.secret_access_key.matches(OLD_SECRET));
-            let first = store.first_administrator("123456789012", 9).await.unwrap();
+            let first = store
+                .first_administrator("123456789012", 9)
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(first.access_key_id, key.access_key_id);
             let users = store
                 .principals("123456789012", PrincipalKind::User)
@@ -404,7 +408,11 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let text = |octet: &str| KeySource::Text(Secret::new(octet.repeat(43) + "="));
         let store = Store::open_with_key(data.path(), &text("A")).await.unwrap();
-        let key = store.first_administrator("123456789012", 1).await.unwrap();
+        let key = store
+            .first_administrator("123456789012", 1)
+            .await
+            .unwrap()
+            .unwrap();
         store.close().await;
         for (source, wrong) in [
             (text("E"), "another key"),
@@ -423,7 +431,11 @@ mod tests {
         let store = Store::open_with_key(data.path(), &KeySource::File(file))
             .await
             .unwrap();
-        let again = store.first_administrator("123456789012", 2).await.unwrap();
+        let again = store
+            .first_administrator("123456789012", 2)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(again.access_key_id, key.access_key_id);
     }
 }

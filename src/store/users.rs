@@ -1,10 +1,10 @@
 //! The people and devices of accounts.
 
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::FromRow;
 
 use super::pin::OF_USER;
 use super::seal::Place;
-use super::{Listed, Page, Store, StoreError, draw, pin};
+use super::{Listed, Page, Store, StoreError, Writing, draw, pin};
 
 /// A user.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -311,7 +311,7 @@ impl Store {
 
 /// Takes a user away with memberships; the phone number is free again.
 pub(super) async fn forget(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Writing,
     user_id: String,
     now_ms: i64,
 ) -> Result<(), StoreError> {

@@ -4,11 +4,15 @@ From the environment: ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION, ACCOUNT, DATABAS
 USER_SECRET and USER_ACCOUNT.
 """
 
+import functools
 import json
 import os
 import sqlite3
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 import uuid
 
 from clients import client
@@ -181,6 +185,87 @@ def another_account():
         refused(call, "NotFoundException")
     # The same token means another meeting there.
     assert new_meeting(stranger, token)["MeetingId"] != meeting
+
+
+def things():
+    """Policies that name one thing hold for it however a request spells its id."""
+    chime, meetings, voice = client("chime"), client("chime-sdk-meetings"), client("chime-sdk-voice")
+    account = chime.create_account(Name="things")["Account"]["AccountId"]
+    person = chime.create_user(AccountId=account, Email="person@example.org")["User"]["UserId"]
+    room = chime.create_room(AccountId=account, Name="room")["Room"]["RoomId"]
+    meeting = new_meeting(meetings)
+    trunk = voice.create_voice_connector(Name="trunk", RequireEncryption=True, AwsRegion="us-west-2")["VoiceConnector"]
+    number = "+12065550150"
+    voice.create_phone_number_order(ProductType="VoiceConnector", E164PhoneNumbers=[number])
+
+    def arn(named):
+        return f"arn:aws:chime:{os.environ['REGION']}:{ACCOUNT}:{named}"
+
+    def account_of(spelt):
+        return lambda service: service("chime").get_account(AccountId=spelt)
+
+    def user_of(spelt):
+        return lambda service: service("chime").get_user(AccountId=spelt(account), UserId=spelt(person))
+
+    def room_of(spelt):
+        return lambda service: service("chime").get_room(AccountId=spelt(account), RoomId=spelt(room))
+
+    def meeting_of(spelt):
+        return lambda service: service("chime-sdk-meetings").get_meeting(MeetingId=spelt)
+
+    def tags_of(named):
+        return lambda service: service("chime-sdk-meetings").list_tags_for_resource(ResourceARN=named)
+
+    def trunk_of(spelt):
+        return lambda service: service("chime-sdk-voice").get_voice_connector(VoiceConnectorId=spelt)
+
+    def number_of(spelt):
+        return lambda service: service("chime-sdk-voice").get_phone_number(PhoneNumberId=spelt)
+
+    ident = meeting["MeetingId"]
+    upper = arn(f"meeting/{ident.upper()}")
+    cases = [
+        (arn(f"account/{account}"), [account_of(account), account_of(account.upper())]),
+        (arn(f"account/{account}/user/{person}"), [user_of(str), user_of(str.upper)]),
+        (arn(f"account/{account}/room/{room}"), [room_of(str), room_of(str.upper)]),
+        (meeting["MeetingArn"], [meeting_of(ident), meeting_of(ident.upper()), tags_of(meeting["MeetingArn"]),
+                                 tags_of(upper)]),
+        (trunk["VoiceConnectorArn"], [trunk_of(trunk["VoiceConnectorId"]), tags_of(trunk["VoiceConnectorArn"])]),
+        (arn(f"phone-number/{number}"), [number_of(number), number_of(number[1:]), number_of("+" + number)]),
+    ]
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    for thing, calls in cases:
+        for statements, allowed in [
+            ([everything, {"Effect": "Deny", "Action": "chime:*", "Resource": thing}], False),
+            ([{"Effect": "Allow", "Action": "chime:*", "Resource": thing}], True),
+        ]:
+            document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+            given = client("sts").get_federation_token(Name="things", Policy=document)["Credentials"]
+            for at, call in enumerate(calls):
+                ask = functools.partial(call, lambda service: temporary(service, given))
+                if allowed:
+                    assert ask()["ResponseMetadata"]["HTTPStatusCode"] == 200, (thing, at)
+                else:
+                    refused(ask, "AccessDeniedException")
+    # What only looks like an ARN of the caller's is the ARN of nothing.
+    for foreign in ("arn:aws:chime:us-east-1:000000000001:meeting/", "arn:aws:s3:us-east-1:" + ACCOUNT + ":meeting/"):
+        refused(lambda: tags_of(foreign + ident)(client), "ResourceNotFoundException")
+
+
+def presigned():
+    """A signed URL proves who somebody is, as other services take it."""
+    sts = client("sts")
+    url = sts.generate_presigned_url("get_caller_identity", HttpMethod="GET")
+    context = ssl._create_unverified_context()
+    with urllib.request.urlopen(url, context=context) as answer:
+        told = answer.read().decode()
+        assert answer.headers["Content-Type"].startswith("text/xml"), told
+    assert f"arn:aws:iam::{ACCOUNT}:user/administrator" in told, told
+    try:
+        urllib.request.urlopen(url.replace("GetCallerIdentity", "GetSessionToken"), context=context)
+        raise AssertionError("another action than the signed one")
+    except urllib.error.HTTPError as error:
+        assert error.code == 403 and b"SignatureDoesNotMatch" in error.read()
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ fn temporary_credentials_of_all_kinds_make_meetings_within_their_policies() {
     boto3(&server, "own_session", &[]);
     boto3(&server, "wrong_requests", &[]);
     boto3(&server, "expired_session", &[]);
+    boto3(&server, "presigned", &[]);
     let secrets = server.log();
     assert!(!secrets.contains(&server.credentials().secret_access_key));
 }
@@ -103,6 +104,13 @@ fn a_key_does_what_its_users_policies_allow_until_it_is_out_of_use() {
     assert!(!listed.to_string().contains(&secret));
     admin(&server, &["key", "delete", &id]);
     boto3(&server, "unknown_key", &key);
+}
+
+#[test]
+fn a_policy_that_names_a_thing_holds_however_the_thing_is_asked_for() {
+    let inventory = "[\"+12065550100-+12065550199 US Local Seattle WA\"]";
+    let server = Server::start(&[("numbers.inventory", inventory)]);
+    boto3(&server, "things", &[]);
 }
 
 #[test]

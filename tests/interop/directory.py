@@ -334,7 +334,7 @@ def attendees_and_tags():
         tags = service.list_tags_for_resource(ResourceARN=arn)["Tags"]
         assert tags == [{"Key": "b", "Value": "3"}], tags
     many = [{"Key": str(n), "Value": ""} for n in range(50)]
-    refused("LimitExceededException", meetings.tag_resource, ResourceARN=meeting["MeetingArn"], Tags=many)
+    refused("TooManyTagsException", meetings.tag_resource, ResourceARN=meeting["MeetingArn"], Tags=many)
     refused("BadRequestException", meetings.tag_resource, ResourceARN="arn:aws:s3:::bucket", Tags=many[:1])
 
 

@@ -250,7 +250,11 @@ async fn servers_that_start_at_once_on_one_database_decide_one_deployment() {
                 let (_data, store) = open(&url, &key).await.unwrap();
                 let deployment = store.deployment(None, number).await.unwrap();
                 let account = &deployment.account_id;
-                let first = store.first_administrator(account, number).await.unwrap();
+                let first = store
+                    .first_administrator(account, number)
+                    .await
+                    .unwrap()
+                    .unwrap();
                 let page = store.page_key().await.unwrap();
                 (deployment.clone(), first.access_key_id, page)
             })

@@ -171,11 +171,19 @@ impl Caller {
         })
     }
 
-    /// Whether the key that was signed with may ask now, and not only later. It counts.
+    /// Whether the user or role that signed may ask now, and not only later. It counts, whichever of its keys and
+    /// sessions asks: everybody may have as many of these as they like.
     #[must_use]
     pub fn may_ask_now(&self, control: &Control) -> bool {
-        let key = self.access_key_id.as_deref();
-        key.is_none_or(|key| control.pace.take(key, Instant::now()))
+        if self.access_key_id.is_none() {
+            return true;
+        }
+        let issuer = self
+            .session
+            .as_ref()
+            .map(|session| &session.issuer.principal_id);
+        let who = issuer.unwrap_or(&self.principal_id);
+        control.pace.take(who, Instant::now())
     }
 
     /// The caller as policies and audit trails name it.
@@ -210,6 +218,20 @@ impl Caller {
             (Decision::Allowed, Some(Decision::Allowed)) => Decision::Allowed,
             _ => Decision::ImplicitDeny,
         }
+    }
+
+    /// Whether the policies that the session itself was given allow it; without any, all is.
+    #[must_use]
+    pub fn within_limits(&self, action: &str, resource: &str, context: &Context) -> bool {
+        let context = self.known(context.clone());
+        let request = Request {
+            principal: &self.arn,
+            action,
+            resource,
+            context: &context,
+        };
+        let limits = self.grants.limits.as_ref();
+        limits.is_none_or(|limits| evaluate(limits, &request) == Decision::Allowed)
     }
 
     /// The context of a request, and in it what is known of who sends it. Nothing of this can a request say itself.

@@ -26,6 +26,8 @@ pub struct UsableKey {
     pub secret_access_key: Secret,
     /// Who has signed, if the signature is good.
     pub caller: Caller,
+    /// Whether [`Store::note_access_key_used`] is due, once the signature has proved to be good.
+    pub unnoted: bool,
 }
 
 /// Why no request can be signed with a key.
@@ -66,9 +68,9 @@ async fn lasting(
         return Ok(Err(NoKey::Unknown));
     };
     let policies = store.policies_of(&key.principal_id).await?;
-    store.note_access_key_used(&key, now_ms).await?;
     Ok(Ok(UsableKey {
         caller: Caller::user(&key, &policies)?,
+        unnoted: key.is_use_unnoted(now_ms),
         secret_access_key: key.secret_access_key,
     }))
 }
@@ -93,6 +95,7 @@ async fn temporary(
     let policies = store.policies_of(id).await?;
     Ok(Ok(UsableKey {
         caller: Caller::of_session(&session, issuer, &policies)?,
+        unnoted: false,
         secret_access_key: session.secret_access_key,
     }))
 }

@@ -1,4 +1,4 @@
-//! How fast each access key may ask: a bucket of tokens for every one.
+//! How fast each user and role may ask: a bucket of tokens for every one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use call::meeting::Budget;
 
-/// The buckets of the keys that asked lately.
+/// The buckets of those who asked lately.
 #[derive(Debug)]
 pub struct Pace {
     per_second: u32,
@@ -14,7 +14,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// So many requests per second for each key, and twice as many at once.
+    /// So many requests per second for each, and twice as many at once.
     #[must_use]
     pub fn new(per_second: u32) -> Self {
         Self {
@@ -23,18 +23,18 @@ impl Pace {
         }
     }
 
-    /// Whether the key may ask now; if so, this counts. Ask only for keys whose signature was good: nobody spends
-    /// what is another's.
-    pub fn take(&self, access_key_id: &str, now: Instant) -> bool {
+    /// Whether the principal of that id may ask now; if so, this counts. Ask only once a signature was good: nobody
+    /// spends what is another's.
+    pub fn take(&self, principal_id: &str, now: Instant) -> bool {
         // Its state is whole even if a thread died holding it.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_KEYS && !buckets.contains_key(access_key_id) {
+        if buckets.len() >= MOST && !buckets.contains_key(principal_id) {
             // Whoever asked nothing for that long has a full bucket again.
             buckets.retain(|_, (_, asked)| now.saturating_duration_since(*asked) < FULL_AGAIN);
         }
         let burst = self.per_second.saturating_mul(2);
         let (bucket, asked) = buckets
-            .entry(access_key_id.to_owned())
+            .entry(principal_id.to_owned())
             .or_insert_with(|| (Budget::new(now, burst, self.per_second), now));
         *asked = now;
         bucket.take(now)
@@ -45,7 +45,7 @@ impl Pace {
 const FULL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Buckets from which on those are dropped that have filled up.
-const MOST_KEYS: usize = 4096;
+const MOST: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -68,7 +68,7 @@ mod tests {
     fn keys_that_rest_are_forgotten() {
         let pace = Pace::new(1);
         let now = Instant::now();
-        for key in 0..MOST_KEYS {
+        for key in 0..MOST {
             assert!(pace.take(&key.to_string(), now));
         }
         assert!(pace.take("late", now + FULL_AGAIN));

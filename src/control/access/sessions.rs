@@ -66,14 +66,19 @@ impl Control {
         let known = caller
             .known(context.clone())
             .with("sts:RoleSessionName", name);
+        // The role's own spelling: it is found whatever the case of the letters that were asked for.
+        let role_arn = role.arn();
         let trusted = trust.trusts(&Request {
             principal: caller.arn(),
             action,
-            resource: role_arn,
+            resource: &role_arn,
             context: &known,
         });
-        let own = caller.decide(action, role_arn, context);
-        let by_itself = trusted == Trust::Caller && role.account_id == caller.account_id;
+        let own = caller.decide(action, &role_arn, context);
+        // A trust in the caller stands in for policies of the caller's own, never for those that narrow its session.
+        let by_itself = trusted == Trust::Caller
+            && role.account_id == caller.account_id
+            && caller.within_limits(action, &role_arn, context);
         let allowed = match (trusted, own) {
             (Trust::Refused, _) | (_, Decision::ExplicitDeny) => false,
             (_, Decision::Allowed) => true,

@@ -386,3 +386,62 @@ async fn wishes_that_cannot_be_met_are_told() {
     let refused = given.await.unwrap_err().to_string();
     assert!(refused.starts_with("RoleArn: "), "{refused}");
 }
+
+#[tokio::test]
+async fn a_role_is_denied_however_its_name_is_spelt_and_to_sessions_that_are_narrowed() {
+    let world = World::new().await;
+    let all = allow(&json!("*"));
+    let ada_arn = format!("arn:aws:iam::{ACCOUNT}:user/ada");
+    let first = world
+        .role(
+            "First",
+            &json!({"Effect": "Allow", "Principal": {"AWS": [ACCOUNT, ada_arn]}, "Action": "sts:AssumeRole"}),
+            &allow(&json!("chime:Get*")),
+        )
+        .await;
+    let trust =
+        json!({"Effect": "Allow", "Principal": {"AWS": first.arn()}, "Action": "sts:AssumeRole"});
+    let second = world.role("Second", &trust, &all).await;
+
+    let deny = json!([all, {"Effect": "Deny", "Action": "sts:*", "Resource": first.arn()}]);
+    let (_, bob) = world.user(ACCOUNT, "bob", &deny).await;
+    let bob = world.caller(&bob).await;
+    for name in ["First", "FIRST", "first"] {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let (wanted, context) = (Wanted::default(), Context::new());
+        let given = world
+            .control
+            .assume_role(&bob, &arn, "night", &wanted, &context);
+        assert!(
+            matches!(given.await, Err(Refusal::Forbidden { .. })),
+            "{name}"
+        );
+    }
+
+    // The role that it holds is trusted, but the session was given a policy that does not speak of other roles.
+    let (_, ada) = world
+        .user(ACCOUNT, "ada", &allow(&json!("chime:Nothing")))
+        .await;
+    let ada = world.caller(&ada).await;
+    let context = Context::new();
+    for (policy, takes) in [
+        (None, true),
+        (Some(allow(&json!("chime:GetMeeting"))), false),
+        (Some(allow(&json!("sts:AssumeRole"))), true),
+    ] {
+        let wanted = Wanted {
+            policy: policy.as_ref().map(document),
+            ..Wanted::default()
+        };
+        let arn = first.arn();
+        let given = world
+            .control
+            .assume_role(&ada, &arn, "night", &wanted, &context);
+        let session = world.of(&given.await.unwrap(), now_ms()).await.unwrap();
+        assert_eq!(
+            world.assume(&session, &second).await.is_ok(),
+            takes,
+            "{policy:?}"
+        );
+    }
+}

@@ -226,10 +226,7 @@ fn shape(call: &Call<'_>, connector: &VoiceConnector) -> Value {
         .rsplit_once(':')
         .map_or(place.dial.as_str(), |(host, _)| host);
     let domain = domain.strip_prefix("meet.").unwrap_or(domain);
-    let arn = format!(
-        "arn:aws:chime:{}:{}:vc/{id}",
-        connector.aws_region, connector.owner
-    );
+    let arn = super::arn(call.control, call.caller, &format!("vc/{id}"));
     present([
         ("VoiceConnectorId", Some(json!(id))),
         ("AwsRegion", Some(json!(connector.aws_region))),
@@ -256,14 +253,14 @@ fn shape(call: &Call<'_>, connector: &VoiceConnector) -> Value {
 fn group_shape(call: &Call<'_>, group: &VoiceConnectorGroup) -> Value {
     let items: Value = serde_json::from_str(&group.items).unwrap_or_else(|_| json!([]));
     let id = &group.voice_connector_group_id;
-    let region = &call.control.place.region;
+    let arn = super::arn(call.control, call.caller, &format!("vcg/{id}"));
     json!({
         "VoiceConnectorGroupId": id,
         "Name": group.name,
         "VoiceConnectorItems": items,
         "CreatedTimestamp": time(group.created_ms),
         "UpdatedTimestamp": time(group.updated_ms),
-        "VoiceConnectorGroupArn": format!("arn:aws:chime:{region}:{}:vcg/{id}", group.owner),
+        "VoiceConnectorGroupArn": arn,
         "CallDistributionType": group.distribution,
     })
 }

@@ -36,15 +36,22 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
     }
 
-    /// The answer, with the request's id in header and body.
+    /// The answer, with the request's id in header and body. Name and text stand there twice: as the services of this
+    /// API write them, and as those in JSON 1.1 do, for clients that know the other form.
     #[must_use]
     pub fn into_response(self, request_id: &str) -> Response {
         let code = self
             .exception
             .strip_suffix("Exception")
             .unwrap_or(self.exception);
-        let body =
-            json!({"Code": code, "Message": self.message, "RequestId": request_id}).to_string();
+        let body = json!({
+            "Code": code,
+            "Message": self.message,
+            "RequestId": request_id,
+            "__type": self.exception,
+            "message": self.message,
+        })
+        .to_string();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -88,6 +95,24 @@ impl ApiError {
             Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailureException"),
         };
         Self::new(status, exception, refusal.to_string())
+    }
+}
+
+impl ApiError {
+    /// A refusal of an operation on the tags of what that ARN names: one operation here, but that of several services
+    /// to their clients, whose errors they know.
+    #[must_use]
+    pub fn of_tags(refusal: &Refusal, arn: &str) -> Self {
+        if arn.contains(":vc/") {
+            return Self::of(refusal, "chime-sdk-voice");
+        }
+        let error = Self::of(refusal, "chime-sdk-meetings");
+        let exception = match refusal {
+            Refusal::NotFound(_) | Refusal::Ended => "ResourceNotFoundException",
+            Refusal::LimitExceeded(_) => "TooManyTagsException",
+            _ => error.exception,
+        };
+        Self { exception, ..error }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::accounts::done;
 use super::dispatch::Call;
 use super::input::Input;
+use super::model::spelt_arn;
 use crate::control::attendees::Wanted;
 use crate::control::tags::Tagged;
 use crate::control::{Caller, Place, Refusal};
@@ -92,16 +93,20 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
         }
         "TagResource" => {
             let arn = input.required("ResourceARN");
-            done(control.tag(caller, &tagged(arn)?, &tags(input)?).await)
+            done(
+                control
+                    .tag(caller, &tagged(call, arn)?, &tags(input)?)
+                    .await,
+            )
         }
         "UntagResource" => {
             let arn = input.required("ResourceARN");
             let keys = input.texts("TagKeys");
-            done(control.untag(caller, &tagged(arn)?, &keys).await)
+            done(control.untag(caller, &tagged(call, arn)?, &keys).await)
         }
         "ListTagsForResource" => {
             let arn = input.required("ResourceARN");
-            let tags = control.tags(caller, &tagged(arn)?).await?;
+            let tags = control.tags(caller, &tagged(call, arn)?).await?;
             Ok(json!({"Tags": tags}))
         }
         _ => call.missing(),
@@ -218,15 +223,21 @@ pub(super) fn tags(input: &Input<'_>) -> Result<Value, Refusal> {
 }
 
 /// What an ARN names that can bear tags.
-fn tagged(arn: &str) -> Result<Tagged, Refusal> {
-    let named = arn.rsplit_once(':').map_or("", |(_, named)| named);
-    match named.split_once('/') {
-        Some(("meeting", id)) => Ok(Tagged::Meeting(id.to_ascii_lowercase())),
-        Some(("vc", id)) => Ok(Tagged::Connector(id.to_owned())),
-        _ => Err(Refusal::invalid(
-            "ResourceARN",
-            "must be the ARN of a meeting or a voice connector",
-        )),
+fn tagged(call: &Call<'_>, arn: &str) -> Result<Tagged, Refusal> {
+    let arn = spelt_arn(arn);
+    let (whose, named) = arn.rsplit_once(':').unwrap_or_default();
+    let tagged = match named.split_once('/') {
+        Some(("meeting", id)) => Tagged::Meeting(id.to_owned()),
+        Some(("vc", id)) => Tagged::Connector(id.to_owned()),
+        _ => {
+            let rule = "must be the ARN of a meeting or a voice connector";
+            return Err(Refusal::invalid("ResourceARN", rule));
+        }
+    };
+    // Another account's, region's or service's thing is none of the caller's, whatever its last part says.
+    match super::arn(call.control, call.caller, named) == format!("{whose}:{named}") {
+        true => Ok(tagged),
+        false => Err(Refusal::NotFound("the resource")),
     }
 }
 

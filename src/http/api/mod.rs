@@ -212,13 +212,17 @@ async fn perform(
     let Some((noun, status)) = offered else {
         return Err(not_offered(operation));
     };
-    let resource = routed
-        .resource()
-        .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
+    let named = routed.resource().map(|named| arn(control, &caller, &named));
+    let resource = named
+        .or_else(|| routed.arn(query, &parts.headers, said))
+        .unwrap_or_else(|| "*".to_owned());
     known.resource = Some(resource.clone());
     // Before its members are checked: who may not ask is not told what a good question would be.
     allow(&operation.name, &resource)?;
-    let refused = |refusal: Refusal| ApiError::of(&refusal, &operation.service);
+    let refused = |refusal: Refusal| match operation.path.as_str() {
+        "/tags" => ApiError::of_tags(&refusal, &resource),
+        _ => ApiError::of(&refusal, &operation.service),
+    };
     let said = routed
         .read(query, &parts.headers, &body?)
         .map_err(refused)?;

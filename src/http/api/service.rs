@@ -64,7 +64,8 @@ pub(super) struct Answered {
     pub(super) done: Result<Value, ApiError>,
 }
 
-/// Answers one request: that operation if it is known, with the members that `read` finds; else the error.
+/// Answers one request: that operation if it is known, with the members that `read` finds once it is known who asks;
+/// else the error.
 pub(super) async fn answered(
     control: &Control,
     (parts, body): (&Parts, &Bytes),
@@ -79,7 +80,7 @@ pub(super) async fn answered(
         Ok((service, operation)) => {
             let mut known = Known::default();
             let asked = (service, operation);
-            let done = perform(control, (parts, body), asked, read(operation), &mut known).await;
+            let done = perform(control, (parts, body), asked, read, &mut known).await;
             let call = (service.signing, name, request_id.as_str());
             kept(control, parts, call, known, done).await
         }
@@ -123,12 +124,12 @@ impl Answered {
     }
 }
 
-/// Performs one request, whose members `said` are as it came.
+/// Performs one request. Its body is read once it is known who sends it: a stranger's costs no memory.
 async fn perform(
     control: &Control,
     (parts, body): (&Parts, &Bytes),
     (service, operation): (Service, &Operation),
-    said: Result<Value, ApiError>,
+    read: impl FnOnce(&Operation) -> Result<Value, ApiError>,
     known: &mut Known,
 ) -> Result<Value, ApiError> {
     let refused = |refusal: Refusal| of(&refusal, service);
@@ -139,6 +140,7 @@ async fn perform(
     if !caller.may_ask_now(control) {
         return Err(refused(Refusal::Throttled));
     }
+    let said = read(operation);
     if let Ok(said) = &said {
         known.parameters = told(operation.input.as_deref(), said);
     }

@@ -10,6 +10,12 @@ use crate::control::Refusal;
 /// Nothing of ours is deeper; what is must be meant to be a burden.
 const DEEPEST: usize = 16;
 
+/// Of a list or map that the model does not bound: more than any real request has.
+const MOST_MEMBERS: f64 = 500.0;
+
+/// Of a text that the model does not bound.
+const MOST_CHARACTERS: f64 = 4096.0;
+
 impl Model {
     /// Checks a request's value. Unknown members are dropped, as clients newer than we are expect; a null counts as
     /// absent.
@@ -201,12 +207,17 @@ fn longest_run(text: &str) -> usize {
     longest
 }
 
+/// Where the model leaves a length open there is one of ours: nobody's single request may be as much work as it likes.
 #[allow(clippy::cast_precision_loss)] // a body is far smaller
 fn counted(shape: &Shape, name: &str, count: usize, what: &str) -> Result<(), Refusal> {
+    let most = shape.max.unwrap_or(match shape.kind {
+        Kind::String => MOST_CHARACTERS,
+        _ => MOST_MEMBERS,
+    });
     let low = shape.min.is_some_and(|min| (count as f64) < min);
-    let high = shape.max.is_some_and(|max| (count as f64) > max);
-    if low || high {
-        return Err(refuse(name, format!("must have {} {what}", bounds(shape))));
+    if low || count as f64 > most {
+        let bounds = bounds(shape.min, Some(most));
+        return Err(refuse(name, format!("must have {bounds} {what}")));
     }
     Ok(())
 }
@@ -215,13 +226,14 @@ fn ranged(shape: &Shape, name: &str, number: f64) -> Result<(), Refusal> {
     let low = shape.min.is_some_and(|min| number < min);
     let high = shape.max.is_some_and(|max| number > max);
     if low || high {
-        return Err(refuse(name, format!("must be {}", bounds(shape))));
+        let bounds = bounds(shape.min, shape.max);
+        return Err(refuse(name, format!("must be {bounds}")));
     }
     Ok(())
 }
 
-fn bounds(shape: &Shape) -> String {
-    match (shape.min, shape.max) {
+fn bounds(least: Option<f64>, most: Option<f64>) -> String {
+    match (least, most) {
         (Some(min), Some(max)) => format!("{min} to {max}"),
         (Some(min), None) => format!("at least {min}"),
         (None, Some(max)) => format!("at most {max}"),

@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer};
 
-pub(crate) use route::Routed;
+pub(crate) use route::{Routed, spelt_arn};
 pub(crate) use told::{HIDDEN, told};
 
 /// All of it.

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::check::refuse;
-use super::route::pairs;
+use super::route::{pairs, spelt_arn};
 use super::{Kind, MODEL, Member, Model, Operation, Routed, Shape, Where};
 use crate::control::Refusal;
 
@@ -44,6 +44,14 @@ impl Routed<'_> {
         }
     }
 
+    /// The ARN of what the request is about, where one of its members says that instead of its path.
+    pub(crate) fn arn(&self, query: &str, headers: &HeaderMap, body: &Value) -> Option<String> {
+        let shape = self.operation.input_shape()?;
+        shape.members.get(RESOURCE)?;
+        let (said, _) = self.gather(shape, query, headers, body);
+        Some(spelt_arn(said.get(RESOURCE)?.as_str()?))
+    }
+
     /// The members from where they stand, and what is wrong with the first that cannot be read.
     fn gather(
         &self,
@@ -78,6 +86,9 @@ impl Routed<'_> {
         (said, fault)
     }
 }
+
+/// The member that names what bears tags.
+const RESOURCE: &str = "ResourceARN";
 
 impl Operation {
     /// What a request of it may say.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::super::sigv4::decode;
 use super::{Model, Operation};
+use crate::control::numbers;
 
 /// An operation and what stood in its path.
 #[derive(Debug)]
 pub(crate) struct Routed<'a> {
     pub(crate) operation: &'a Operation,
-    /// By the names that the path's template has; decoded.
+    /// By the names that the path's template has; decoded, and spelt in the one way in which policies, the store and
+    /// the audit trail know it.
     pub(crate) path: BTreeMap<&'a str, String>,
 }
 
@@ -91,7 +93,8 @@ fn matched<'a>(operation: &'a Operation, given: &[String]) -> Option<Routed<'a>>
                 if given.is_empty() {
                     return None;
                 }
-                path.insert(name.trim_end_matches('+'), given.clone());
+                let name = name.trim_end_matches('+');
+                path.insert(name, spelt(name, given));
             }
             None if template == given => {}
             None => return None,
@@ -99,6 +102,38 @@ fn matched<'a>(operation: &'a Operation, given: &[String]) -> Option<Routed<'a>>
     }
     Some(Routed { operation, path })
 }
+
+/// An id as it is kept, of the ways in which clients may write it: UUIDs in capitals, numbers without their plus. It
+/// is found whichever is used, and so a policy that names it must fit whichever is used.
+pub(crate) fn spelt(name: &str, given: &str) -> String {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    if is("phoneNumberId") {
+        numbers::canonical(given)
+    } else if UUIDS.into_iter().any(is) {
+        given.to_ascii_lowercase()
+    } else {
+        given.to_owned()
+    }
+}
+
+/// The same of the id at the end of an ARN.
+pub(crate) fn spelt_arn(arn: &str) -> String {
+    match arn.rsplit_once(":meeting/") {
+        Some((whose, id)) => format!("{whose}:meeting/{}", spelt("meetingId", id)),
+        None => arn.to_owned(),
+    }
+}
+
+/// Path members that are UUIDs.
+const UUIDS: [&str; 7] = [
+    "accountId",
+    "attendeeId",
+    "meetingId",
+    "memberId",
+    "phoneNumberOrderId",
+    "roomId",
+    "userId",
+];
 
 pub(super) fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.trim_matches('/').split('/')
