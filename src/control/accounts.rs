@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Account, AccountField, Listed, Page};
+use crate::store::{Account, AccountField, Document, Listed, Page};
 
 /// The types of account that have their own domains, whose users are suspended rather than let go.
 pub fn is_enterprise(account: &Account) -> bool {
@@ -107,9 +107,11 @@ impl Control {
         said: &Value,
     ) -> Result<(), Refusal> {
         let account = self.account(caller, account_id).await?;
-        let mut settings = document(&account.settings);
-        merge(&mut settings, said);
-        self.set(&account, AccountField::Settings, &settings).await
+        self.change(&account, AccountField::Settings, |mut settings| {
+            merge(&mut settings, said);
+            settings
+        })
+        .await
     }
 
     /// Sets how long chat messages are kept; what is not said is kept for good.
@@ -124,8 +126,10 @@ impl Control {
     ) -> Result<Value, Refusal> {
         let account = self.account(caller, account_id).await?;
         let stored = json!({"RetentionSettings": said, "InitiateDeletionMs": now_ms() + GRACE_MS});
-        self.set(&account, AccountField::Retention, &stored).await?;
-        Ok(stored)
+        let told = stored.clone();
+        self.change(&account, AccountField::Retention, |_| stored)
+            .await?;
+        Ok(told)
     }
 
     /// Adds groups whose members may sign in for others.
@@ -139,14 +143,16 @@ impl Control {
         names: &[String],
     ) -> Result<(), Refusal> {
         let account = self.account(caller, account_id).await?;
-        let mut groups = group_names(&account);
-        for name in names {
-            if !groups.contains(name) {
-                groups.push(name.clone());
+        self.change(&account, AccountField::DelegateGroups, |known| {
+            let mut groups = names_in(&known);
+            for name in names {
+                if !groups.contains(name) {
+                    groups.push(name.clone());
+                }
             }
-        }
-        self.set(&account, AccountField::DelegateGroups, &json!(groups))
-            .await
+            json!(groups)
+        })
+        .await
     }
 
     /// Takes such groups away; names that are none are no error.
@@ -160,20 +166,22 @@ impl Control {
         names: &[String],
     ) -> Result<(), Refusal> {
         let account = self.account(caller, account_id).await?;
-        let mut groups = group_names(&account);
-        groups.retain(|group| !names.contains(group));
-        self.set(&account, AccountField::DelegateGroups, &json!(groups))
-            .await
+        self.change(&account, AccountField::DelegateGroups, |known| {
+            let mut groups = names_in(&known);
+            groups.retain(|group| !names.contains(group));
+            json!(groups)
+        })
+        .await
     }
 
-    async fn set(
+    async fn change(
         &self,
         account: &Account,
         field: AccountField,
-        value: &Value,
+        change: impl FnOnce(Value) -> Value,
     ) -> Result<(), Refusal> {
-        self.store
-            .update_account(&account.account_id, &[(field, value.to_string())])
+        let (field, id) = (Document::Account(field), &account.account_id);
+        self.change_document(field, id, "the account", |value| Ok(change(value)))
             .await?;
         Ok(())
     }
@@ -182,10 +190,17 @@ impl Control {
 /// The names of an account's delegate groups.
 #[must_use]
 pub fn group_names(account: &Account) -> Vec<String> {
-    serde_json::from_str(&account.delegate_groups).unwrap_or_default()
+    names_in(&document(&account.delegate_groups))
 }
 
-/// A document of ours; an empty object where it is damaged, which the store's own reading would have told.
+fn names_in(groups: &Value) -> Vec<String> {
+    let names = groups.as_array().into_iter().flatten();
+    names
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// A document of ours; an empty object where it is damaged.
 #[must_use]
 pub fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!({}))
@@ -200,5 +215,5 @@ pub(super) fn merge(into: &mut Value, said: &Value) {
     }
 }
 
-/// Between a shorter retention and the first deletion by it: time to think again.
-const GRACE_MS: i64 = 24 * 3600 * 1000;
+/// Between a shorter retention and the time at which what is older is gone for good.
+const GRACE_MS: i64 = 30 * 24 * 3600 * 1000;

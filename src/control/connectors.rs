@@ -1,12 +1,13 @@
 //! Voice connectors: what a trunk may do, where it leads, which numbers are on it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal, now_ms};
 use crate::store::{
-    Assignment, Listed, NewVoiceConnector, Page, Secret, VoiceConnector, VoiceConnectorGroup,
+    Assignment, InUse, Listed, NewVoiceConnector, Page, Secret, VoiceConnector, VoiceConnectorGroup,
 };
 
 /// What can be set for a voice connector, by the API's name for it.
@@ -61,7 +62,14 @@ impl Setting {
                 .collect()
         };
         match self {
+            // One that is turned off needs neither.
             Self::Termination => {
+                for member in ["CallingRegions", "CidrAllowedList"] {
+                    if is_on(Some(document)) && texts(member).is_empty() {
+                        let field = format!("Termination.{member}");
+                        return Err(Refusal::invalid(field, "is required"));
+                    }
+                }
                 for (at, cidr) in texts("CidrAllowedList").iter().enumerate() {
                     if !is_cidr(cidr) {
                         return Err(Refusal::invalid(
@@ -82,6 +90,13 @@ impl Setting {
             }
             Self::Origination => {
                 let routes = document.get("Routes").and_then(Value::as_array);
+                let count = routes.map_or(0, Vec::len);
+                if count > MOST_ROUTES || (count == 0 && is_on(Some(document))) {
+                    return Err(Refusal::invalid(
+                        "Origination.Routes",
+                        format!("must have 1 to {MOST_ROUTES} members"),
+                    ));
+                }
                 for (at, route) in routes.into_iter().flatten().enumerate() {
                     let host = route.get("Host").and_then(Value::as_str);
                     if !host.is_some_and(is_host) {
@@ -92,11 +107,86 @@ impl Setting {
                     }
                 }
             }
+            Self::EmergencyCallingConfiguration => {
+                let numbers = document.get("DNIS").and_then(Value::as_array);
+                for (at, number) in numbers.into_iter().flatten().enumerate() {
+                    if number.get("CallingCountry").and_then(Value::as_str) != Some("US") {
+                        return Err(Refusal::invalid(
+                            format!(
+                                "EmergencyCallingConfiguration.DNIS.{}.CallingCountry",
+                                at + 1
+                            ),
+                            "must be US, the one country with emergency calls",
+                        ));
+                    }
+                }
+            }
             _ => {}
         }
         Ok(())
     }
+
+    /// The document with what holds where nothing is said.
+    fn filled(self, document: &Value) -> Value {
+        let mut document = document.clone();
+        let mut fill = |pointer: &str, name: &str, value: Value| {
+            let object = document.pointer_mut(pointer).and_then(Value::as_object_mut);
+            if let Some(object) = object {
+                object.entry(name).or_insert(value);
+            }
+        };
+        match self {
+            Self::Termination => {
+                fill("", "CpsLimit", json!(1));
+                fill("", "Disabled", json!(false));
+            }
+            Self::Origination => {
+                fill("", "Disabled", json!(false));
+                for at in 0..MOST_ROUTES {
+                    fill(&format!("/Routes/{at}"), "Port", json!(5060));
+                }
+            }
+            _ => {}
+        }
+        document
+    }
+
+    /// Whether it may be set to that, or unset, beside what else is set: emergency calls go out and come back, so they
+    /// need both ways, and must go before one of these.
+    fn goes_with(
+        self,
+        document: Option<&Value>,
+        others: &BTreeMap<String, Value>,
+    ) -> Result<(), Refusal> {
+        let set = |setting: Self| others.get(setting.name());
+        let emergency = Self::EmergencyCallingConfiguration;
+        match self {
+            Self::Termination | Self::Origination
+                if set(emergency).is_some() && !is_on(document) =>
+            {
+                let rule = "is needed by the emergency calling configuration; delete that first";
+                Err(Refusal::invalid(self.name(), rule))
+            }
+            Self::EmergencyCallingConfiguration
+                if document.is_some()
+                    && !(is_on(set(Self::Termination)) && is_on(set(Self::Origination))) =>
+            {
+                let rule = "needs termination and origination, both turned on";
+                Err(Refusal::invalid(self.name(), rule))
+            }
+            _ => Ok(()),
+        }
+    }
 }
+
+/// Whether termination or origination is set and not turned off.
+fn is_on(document: Option<&Value>) -> bool {
+    let disabled = |document: &Value| document.get("Disabled").and_then(Value::as_bool);
+    document.is_some_and(|document| disabled(document) != Some(true))
+}
+
+/// Of one origination.
+const MOST_ROUTES: usize = 20;
 
 fn is_cidr(text: &str) -> bool {
     let Some((address, prefix)) = text.split_once('/') else {
@@ -187,34 +277,16 @@ impl Control {
     /// No such connector; something depends on it; the store.
     pub async fn delete_connector(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
         let connector = self.connector(caller, id).await?;
-        let mut page = Page::first(100);
-        loop {
-            let groups = self.store.groups(&caller.account_id, &page).await?;
-            if groups
-                .items
-                .iter()
-                .any(|group| members(&group.items).any(|member| member == id))
-            {
-                return Err(Refusal::Conflict(
-                    "a voice connector group has the voice connector; take it out first".to_owned(),
-                ));
-            }
-            match groups.next {
-                Some(after) => page.after = after,
-                None => break,
-            }
-        }
-        if self
-            .store
-            .delete_connector(&connector.voice_connector_id)
-            .await?
-        {
-            Ok(())
-        } else {
-            Err(Refusal::Conflict(
+        let (owner, id) = (&connector.owner, &connector.voice_connector_id);
+        let deleted = self.store.delete_connector(owner, id).await?;
+        deleted.map_err(|why| match why {
+            InUse::Grouped => Refusal::Conflict(
+                "a voice connector group has the voice connector; take it out first".to_owned(),
+            ),
+            InUse::Numbered => Refusal::Conflict(
                 "phone numbers are on the voice connector; disassociate them first".to_owned(),
-            ))
-        }
+            ),
+        })
     }
 
     /// What is set for a voice connector.
@@ -235,33 +307,32 @@ impl Control {
             .ok_or(Refusal::NotFound("the configuration"))
     }
 
-    /// Sets it.
+    /// Sets it, with what holds where nothing is said, and returns it so.
     ///
     /// # Errors
-    /// No such connector; it breaks a rule; the store.
+    /// No such connector; it breaks a rule, or does not go with what else is set; the store.
     pub async fn put_connector_setting(
         &self,
         caller: &Caller,
         id: &str,
         setting: Setting,
         document: &Value,
-    ) -> Result<(), Refusal> {
-        setting.check(document)?;
+    ) -> Result<Value, Refusal> {
+        let document = setting.filled(document);
+        setting.check(&document)?;
         let connector = self.connector(caller, id).await?;
+        let (id, name) = (&connector.voice_connector_id, setting.name());
+        let may = |others: &BTreeMap<String, Value>| setting.goes_with(Some(&document), others);
         self.store
-            .set_connector(
-                &connector.voice_connector_id,
-                setting.name(),
-                Some(document),
-            )
-            .await?;
-        Ok(())
+            .put_connector_setting(id, name, Some(&document), may)
+            .await??;
+        Ok(document)
     }
 
     /// Unsets it; no error where nothing was set.
     ///
     /// # Errors
-    /// No such connector; the store.
+    /// No such connector; something else that is set needs it; the store.
     pub async fn delete_connector_setting(
         &self,
         caller: &Caller,
@@ -269,10 +340,11 @@ impl Control {
         setting: Setting,
     ) -> Result<(), Refusal> {
         let connector = self.connector(caller, id).await?;
+        let (id, name) = (&connector.voice_connector_id, setting.name());
+        let may = |others: &BTreeMap<String, Value>| setting.goes_with(None, others);
         self.store
-            .set_connector(&connector.voice_connector_id, setting.name(), None)
-            .await?;
-        Ok(())
+            .put_connector_setting(id, name, None, may)
+            .await?
     }
 
     /// Gives a voice connector digest credentials; known names get another password.
@@ -390,7 +462,6 @@ impl Control {
                     format!("has {member} twice"),
                 ));
             }
-            self.connector(caller, &member).await?;
             seen.push(member);
         }
         let now = now_ms();
@@ -412,8 +483,10 @@ impl Control {
             distribution.clone_into(&mut group.distribution);
         }
         group.updated_ms = now;
-        self.store.put_group(&group).await?;
-        Ok(group)
+        match self.store.put_group(&group, &seen, id.is_some()).await? {
+            true => Ok(group),
+            false => Err(Refusal::NotFound("the voice connector")),
+        }
     }
 
     /// A group of the caller's.
@@ -445,18 +518,18 @@ impl Control {
     /// No such group; something depends on it; the store.
     pub async fn delete_group(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
         let group = self.group(caller, id).await?;
-        if members(&group.items).next().is_some() {
-            return Err(Refusal::Conflict(
-                "the group has voice connectors; take them out first".to_owned(),
-            ));
-        }
-        if self.store.has_numbers("VoiceConnectorGroupId", id).await? {
-            return Err(Refusal::Conflict(
+        let deleted = self
+            .store
+            .delete_group(&group.owner, &group.voice_connector_group_id)
+            .await?;
+        deleted.map_err(|why| match why {
+            InUse::Grouped => {
+                Refusal::Conflict("the group has voice connectors; take them out first".to_owned())
+            }
+            InUse::Numbered => Refusal::Conflict(
                 "phone numbers are on the group; disassociate them first".to_owned(),
-            ));
-        }
-        self.store.delete_group(&caller.account_id, id).await?;
-        Ok(())
+            ),
+        })
     }
 }
 
@@ -480,6 +553,66 @@ mod tests {
         }
         for bad in ["192.0.2.0", "192.0.2.0/33", "192.0.2/24", "x/8", "", "/8"] {
             assert!(!is_cidr(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default_and_what_is_on_is_complete() {
+        let routes = json!({"Routes": [{"Host": "pbx.example.org"}, {"Host": "a", "Port": 5062}]});
+        let filled = Setting::Origination.filled(&routes);
+        assert_eq!(filled.pointer("/Routes/0/Port"), Some(&json!(5060)));
+        assert_eq!(filled.pointer("/Routes/1/Port"), Some(&json!(5062)));
+        assert_eq!(filled.pointer("/Disabled"), Some(&json!(false)));
+        let well = |setting: Setting, document: Value| setting.check(&setting.filled(&document));
+        assert!(well(Setting::Origination, routes).is_ok());
+        assert!(well(Setting::Origination, json!({"Disabled": true})).is_ok());
+        let host = json!({"Host": "a"});
+        for routes in [json!([]), vec![host; 21].into()] {
+            let refused = well(Setting::Origination, json!({"Routes": routes})).unwrap_err();
+            assert!(refused.to_string().contains("1 to 20"), "{refused}");
+        }
+        let both = json!({"CallingRegions": ["US"], "CidrAllowedList": ["192.0.2.0/28"]});
+        assert_eq!(Setting::Termination.filled(&both)["CpsLimit"], 1);
+        assert!(well(Setting::Termination, both.clone()).is_ok());
+        for missing in ["CallingRegions", "CidrAllowedList"] {
+            let mut one = both.clone();
+            one.as_object_mut().unwrap().remove(missing);
+            let refused = well(Setting::Termination, one.clone()).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("Termination.{missing}: is required")
+            );
+            one["Disabled"] = json!(true);
+            assert!(well(Setting::Termination, one).is_ok());
+        }
+        let abroad = json!({"DNIS": [{"EmergencyPhoneNumber": "+441", "CallingCountry": "GB"}]});
+        assert!(well(Setting::EmergencyCallingConfiguration, abroad).is_err());
+    }
+
+    #[test]
+    fn emergency_calls_need_both_ways() {
+        let (on, off) = (json!({"Disabled": false}), json!({"Disabled": true}));
+        let set = |names: &[&str]| {
+            let all = names.iter().map(|name| ((*name).to_owned(), on.clone()));
+            all.collect::<BTreeMap<_, _>>()
+        };
+        let emergency = Setting::EmergencyCallingConfiguration;
+        let both = ["Termination", "Origination"];
+        assert!(emergency.goes_with(Some(&on), &set(&both)).is_ok());
+        for lacking in [&both[..1], &both[1..], &[]] {
+            assert!(emergency.goes_with(Some(&on), &set(lacking)).is_err());
+            assert!(emergency.goes_with(None, &set(lacking)).is_ok());
+        }
+        let all = set(&[
+            "Termination",
+            "Origination",
+            "EmergencyCallingConfiguration",
+        ]);
+        for way in [Setting::Termination, Setting::Origination] {
+            assert!(way.goes_with(Some(&on), &all).is_ok());
+            assert!(way.goes_with(Some(&off), &all).is_err());
+            assert!(way.goes_with(None, &all).is_err());
+            assert!(way.goes_with(None, &set(&both)).is_ok());
         }
     }
 

@@ -24,6 +24,8 @@ pub mod users;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 pub use access::{Caller, Context};
 pub use inventory::Inventory;
 pub use meetings::Directory;
@@ -35,7 +37,7 @@ use crate::node::names::Names;
 use crate::objects::Objects;
 use crate::record::figures::Figures;
 use crate::record::logs::Logs;
-use crate::store::{Deployment, Store};
+use crate::store::{Deployment, Document, Store};
 
 /// All that the operations work on. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -66,6 +68,20 @@ pub struct Control {
     pub figures: Figures,
     /// Where it is written down what was asked.
     pub trail: audit::Trail,
+}
+
+impl Control {
+    /// Changes a document that is kept of `what`, and returns it as it is then.
+    async fn change_document(
+        &self,
+        document: Document,
+        of: &str,
+        what: &'static str,
+        change: impl FnOnce(Value) -> Result<Value, Refusal>,
+    ) -> Result<Value, Refusal> {
+        let changed = self.store.change_document(document, of, change).await?;
+        changed.ok_or(Refusal::NotFound(what))?
+    }
 }
 
 /// The time, ms since the epoch.

@@ -1,9 +1,11 @@
 //! Phone numbers: found in the inventory, ordered, assigned, deleted and restored.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Assignment, Listed, NumberFilter, NumberOrder, Page, PhoneNumber, Wish};
+use crate::store::{
+    Assignment, Document, Listed, NumberFilter, NumberOrder, Page, PhoneNumber, Wish,
+};
 
 /// What of a number a request changes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -237,9 +239,8 @@ impl Control {
     pub async fn calling_name(&self, caller: &Caller) -> Result<(String, Option<i64>), Refusal> {
         let stored = self.store.setting(&caller.account_id, CALLING_NAME).await?;
         let stored = stored.unwrap_or_else(|| json!({}));
-        let name = stored.get("Name").and_then(|name| name.as_str());
-        let since = stored.get("Ms").and_then(serde_json::Value::as_i64);
-        Ok((name.unwrap_or_default().to_owned(), since))
+        let (name, since) = named(&stored);
+        Ok((name.to_owned(), since))
     }
 
     /// Sets it; empty for none.
@@ -247,16 +248,17 @@ impl Control {
     /// # Errors
     /// It was changed less than seven days ago; the store.
     pub async fn set_calling_name(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
-        let (known, since) = self.calling_name(caller).await?;
-        if known == name {
-            return Ok(());
-        }
-        rested(since)?;
-        let stored = json!({"Name": name, "Ms": now_ms()});
-        Ok(self
-            .store
-            .set(&caller.account_id, CALLING_NAME, &stored)
-            .await?)
+        let (setting, account) = (Document::Setting(CALLING_NAME), &caller.account_id);
+        self.change_document(setting, account, "the setting", |stored| {
+            let (known, since) = named(&stored);
+            if known == name {
+                return Ok(stored);
+            }
+            rested(since)?;
+            Ok(json!({"Name": name, "Ms": now_ms()}))
+        })
+        .await?;
+        Ok(())
     }
 
     pub(super) async fn release_numbers(&self) -> Result<(), Refusal> {
@@ -266,6 +268,13 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// A stored calling name, and since when.
+fn named(stored: &Value) -> (&str, Option<i64>) {
+    let name = stored.get("Name").and_then(Value::as_str);
+    let since = stored.get("Ms").and_then(Value::as_i64);
+    (name.unwrap_or_default(), since)
 }
 
 /// A calling name may change once in seven days.

@@ -93,6 +93,10 @@ impl From<StoreError> for Refusal {
         if error.is_of_text() {
             return Self::invalid("", "no text may have the character U+0000 in it");
         }
+        // What it is about was there when it was looked for, and has gone since.
+        if error.is_of_missing() {
+            return Self::NotFound("what the request is about");
+        }
         // The caller learns that it failed; what failed is for our own log.
         tracing::error!(%error, "the store failed");
         if error.is_passing() {

@@ -1,7 +1,7 @@
 //! Chat rooms: who is in them, and as what.
 
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Listed, Membership, Page, Room};
+use crate::store::{Listed, Membership, NoNewMember, Page, Room};
 
 impl Control {
     /// Makes a room; the same token finds the room that was made with it.
@@ -18,8 +18,18 @@ impl Control {
         let account = self.account(caller, account_id).await?;
         let room = self
             .store
-            .create_room(&account.account_id, name, caller.arn(), token, now_ms())
+            .create_room(
+                &account.account_id,
+                name,
+                caller.arn(),
+                token,
+                now_ms(),
+                MOST_ROOMS,
+            )
             .await?;
+        let room = room.ok_or_else(|| {
+            Refusal::LimitExceeded(format!("an account has {MOST_ROOMS} rooms at most"))
+        })?;
         if token.is_some() && room.name != name {
             return Err(Refusal::invalid(
                 "ClientRequestToken",
@@ -116,13 +126,20 @@ impl Control {
         let role = role.unwrap_or("Member");
         let added = self
             .store
-            .add_member(&room.room_id, &user.user_id, role, caller.arn(), now_ms())
+            .add_member(
+                &room.room_id,
+                &user.user_id,
+                role,
+                (caller.arn(), now_ms()),
+                MOST_MEMBERS,
+            )
             .await?;
-        if !added {
-            return Err(Refusal::Conflict(
-                "the user is in the room already".to_owned(),
-            ));
-        }
+        added.map_err(|why| match why {
+            NoNewMember::Known => Refusal::Conflict("the user is in the room already".to_owned()),
+            NoNewMember::Full => {
+                Refusal::LimitExceeded(format!("a room has {MOST_MEMBERS} members at most"))
+            }
+        })?;
         self.room_member(&room, &user.user_id).await
     }
 
@@ -188,3 +205,9 @@ impl Control {
         }
     }
 }
+
+/// Of one account (the product's quota).
+const MOST_ROOMS: i64 = 1_500;
+
+/// Of one room (the product's quota).
+const MOST_MEMBERS: i64 = 1_000;

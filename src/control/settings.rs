@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal};
-use crate::store::{Store, StoreError};
+use crate::store::{Document, Store, StoreError};
 
 /// The setting's name in the store.
 const GLOBAL: &str = "GlobalSettings";
@@ -31,7 +31,6 @@ impl Control {
         caller: &Caller,
         said: &Value,
     ) -> Result<(), Refusal> {
-        let mut settings = self.global_settings(caller).await?;
         for name in PRODUCTS {
             let Some(product) = said.get(name) else {
                 continue;
@@ -46,13 +45,17 @@ impl Control {
                     "must be a bucket that this server is configured with for your account",
                 ));
             }
-            if let Some(settings) = settings.as_object_mut() {
-                settings.insert(name.to_owned(), product.clone());
-            }
         }
-        self.store
-            .set(&caller.account_id, GLOBAL, &settings)
-            .await?;
+        let (setting, account) = (Document::Setting(GLOBAL), &caller.account_id);
+        self.change_document(setting, account, "the setting", |mut settings| {
+            let products = PRODUCTS.into_iter();
+            let said = products.filter_map(|name| Some((name, said.get(name)?)));
+            if let Some(settings) = settings.as_object_mut() {
+                settings.extend(said.map(|(name, product)| (name.to_owned(), product.clone())));
+            }
+            Ok(settings)
+        })
+        .await?;
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::accounts::document;
-use super::{Caller, Control, Refusal, now_ms};
+use super::{Caller, Control, Refusal};
+use crate::store::Document;
 
 /// Something that bears tags, by its id.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,17 +36,19 @@ impl Control {
     /// # Errors
     /// No such thing; more tags than may be; the store.
     pub async fn tag(&self, caller: &Caller, tagged: &Tagged, said: &Value) -> Result<(), Refusal> {
-        let mut tags = self.tags(caller, tagged).await?;
-        for tag in said.as_array().into_iter().flatten() {
-            tags.retain(|known| known.get("Key") != tag.get("Key"));
-            tags.push(tag.clone());
-        }
-        if tags.len() > MOST {
-            return Err(Refusal::LimitExceeded(format!(
-                "a resource bears {MOST} tags at most"
-            )));
-        }
-        self.write_tags(caller, tagged, tags).await
+        self.change_tags(caller, tagged, |tags| {
+            for tag in said.as_array().into_iter().flatten() {
+                tags.retain(|known| known.get("Key") != tag.get("Key"));
+                tags.push(tag.clone());
+            }
+            match tags.len() {
+                ..=MOST => Ok(()),
+                _ => Err(Refusal::LimitExceeded(format!(
+                    "a resource bears {MOST} tags at most"
+                ))),
+            }
+        })
+        .await
     }
 
     /// Takes tags away; keys that it does not bear are none to take.
@@ -58,30 +61,34 @@ impl Control {
         tagged: &Tagged,
         keys: &[String],
     ) -> Result<(), Refusal> {
-        let mut tags = self.tags(caller, tagged).await?;
-        tags.retain(|tag| {
-            let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
-            !keys.iter().any(|gone| gone == key)
-        });
-        self.write_tags(caller, tagged, tags).await
+        self.change_tags(caller, tagged, |tags| {
+            tags.retain(|tag| {
+                let key = tag.get("Key").and_then(Value::as_str).unwrap_or_default();
+                !keys.iter().any(|gone| gone == key)
+            });
+            Ok(())
+        })
+        .await
     }
 
-    async fn write_tags(
+    async fn change_tags(
         &self,
         caller: &Caller,
         tagged: &Tagged,
-        tags: Vec<Value>,
+        change: impl FnOnce(&mut Vec<Value>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let tags = Value::Array(tags);
-        match tagged {
-            Tagged::Meeting(id) => self.store.tag_meeting(id, &tags).await?,
-            Tagged::Connector(id) => {
-                let mut connector = self.connector(caller, id).await?;
-                connector.tags = tags.to_string();
-                connector.updated_ms = now_ms();
-                self.store.update_connector(&connector).await?;
-            }
-        }
+        // Whose it is.
+        self.tags(caller, tagged).await?;
+        let (document, id) = match tagged {
+            Tagged::Meeting(id) => (Document::MeetingTags, id),
+            Tagged::Connector(id) => (Document::ConnectorTags, id),
+        };
+        self.change_document(document, id, "the resource", |tags| {
+            let mut tags = tags.as_array().cloned().unwrap_or_default();
+            change(&mut tags)?;
+            Ok(Value::Array(tags))
+        })
+        .await?;
         Ok(())
     }
 }

@@ -197,10 +197,10 @@ impl Control {
         Ok(())
     }
 
-    /// Lets a suspended user of an enterprise in again.
+    /// Lets a suspended user of an enterprise in again; one who is not suspended stays as is.
     ///
     /// # Errors
-    /// No such account or user; the account is a team's; the user is not suspended; the store.
+    /// No such account or user; the account is a team's; the store.
     pub async fn unsuspend_user(
         &self,
         caller: &Caller,
@@ -215,11 +215,14 @@ impl Control {
         }
         let user = self.user_of(&account, user_id).await?;
         if user.registration_status != "Suspended" {
-            return Err(Refusal::Unprocessable(
-                "the user is not suspended".to_owned(),
-            ));
+            return Ok(());
         }
-        let fields = [(UserField::RegistrationStatus, "Registered".to_owned())];
+        // Who never came in before was only invited.
+        let status = match user.registered_ms {
+            Some(_) => "Registered",
+            None => "Unregistered",
+        };
+        let fields = [(UserField::RegistrationStatus, status.to_owned())];
         self.store
             .update_user(&account.account_id, &user.user_id, &fields)
             .await?;

@@ -48,7 +48,7 @@ pub enum AccountField {
 }
 
 impl AccountField {
-    fn column(self) -> &'static str {
+    pub(super) fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::AccountType => "account_type",

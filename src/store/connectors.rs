@@ -1,9 +1,11 @@
 //! Voice connectors, what is set for them, and their groups.
 
+use std::collections::BTreeMap;
+
 use sqlx::{FromRow, Row};
 
 use super::seal::Place;
-use super::{Listed, Page, Secret, Store, StoreError, draw};
+use super::{Listed, Page, Secret, Store, StoreError, Writing, draw};
 
 /// A voice connector.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -171,34 +173,43 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn update_connector(&self, connector: &VoiceConnector) -> Result<(), StoreError> {
-        self.change(sqlx::query(
-            "UPDATE voice_connectors SET name = $1, require_encryption = $2, tags = $3, updated_ms = $4 \
-             WHERE voice_connector_id = $5 AND owner = $6",
+        self.change(
+            sqlx::query(
+                "UPDATE voice_connectors SET name = $1, require_encryption = $2, updated_ms = $3 \
+             WHERE voice_connector_id = $4 AND owner = $5",
+            )
+            .bind(connector.name.clone())
+            .bind(connector.require_encryption)
+            .bind(connector.updated_ms)
+            .bind(connector.voice_connector_id.clone())
+            .bind(connector.owner.clone()),
         )
-        .bind(connector.name.clone())
-        .bind(connector.require_encryption)
-        .bind(connector.tags.clone())
-        .bind(connector.updated_ms)
-        .bind(connector.voice_connector_id.clone())
-        .bind(connector.owner.clone()))
-.await?;
+        .await?;
         Ok(())
     }
 
-    /// Deletes a voice connector and all that is set for it; `false` where a number is assigned to it.
+    /// Deletes a voice connector and all that is set for it, unless something needs it.
     ///
     /// # Errors
-    /// The database.
-    pub async fn delete_connector(&self, id: &str) -> Result<bool, StoreError> {
+    /// The database; within it, what needs it.
+    pub async fn delete_connector(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Result<(), InUse>, StoreError> {
         let mut transaction = self.write().await?;
-        let number = sqlx::query(
-            "SELECT 1 FROM phone_numbers WHERE assigned_value = $1 AND assigned_to = 'VoiceConnectorId' LIMIT 1",
-        )
-        .bind(id.to_owned())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if number.is_some() {
-            return Ok(false);
+        let group =
+            "SELECT 1 FROM voice_connector_groups WHERE owner = $1 AND items LIKE $2 LIMIT 1";
+        let group = sqlx::query(group)
+            .bind(owner.to_owned())
+            .bind(format!("%\"{id}\"%"))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if group.is_some() {
+            return Ok(Err(InUse::Grouped));
+        }
+        if has_numbers(&mut transaction, "VoiceConnectorId", id).await? {
+            return Ok(Err(InUse::Numbered));
         }
         for sql in [
             "DELETE FROM voice_connector_settings WHERE voice_connector_id = $1",
@@ -211,7 +222,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(Ok(()))
     }
 
     /// What is set for a voice connector by that name.
@@ -234,16 +245,31 @@ impl Store {
             .transpose()
     }
 
-    /// Sets it; `None` unsets it. `false` where there was nothing to unset.
+    /// Sets it, or unsets it with `None`, if `may` says so to all that is set for the connector now.
     ///
     /// # Errors
-    /// The database.
-    pub async fn set_connector(
+    /// The database; a document is not JSON. Within it, what `may` says.
+    pub async fn put_connector_setting<R>(
         &self,
         id: &str,
         name: &str,
         document: Option<&serde_json::Value>,
-    ) -> Result<bool, StoreError> {
+        may: impl FnOnce(&BTreeMap<String, serde_json::Value>) -> Result<(), R>,
+    ) -> Result<Result<(), R>, StoreError> {
+        let mut transaction = self.write().await?;
+        let all =
+            "SELECT name, document FROM voice_connector_settings WHERE voice_connector_id = $1";
+        let rows: Vec<(String, String)> = sqlx::query_as(all)
+            .bind(id.to_owned())
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut others = BTreeMap::new();
+        for (name, document) in rows {
+            others.insert(name, serde_json::from_str(&document)?);
+        }
+        if let Err(refused) = may(&others) {
+            return Ok(Err(refused));
+        }
         let query = match document {
             Some(document) => sqlx::query(
                 "INSERT INTO voice_connector_settings (voice_connector_id, name, document) VALUES ($1, $2, $3) \
@@ -258,7 +284,9 @@ impl Store {
             .bind(id.to_owned())
             .bind(name.to_owned()),
         };
-        Ok(self.change(query).await?.rows_affected() > 0)
+        query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
     }
 
     /// Adds digest credentials to a voice connector, or gives known names other passwords. All or none.
@@ -326,25 +354,52 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a group, or writes one that is there.
+    /// Makes a group, or with `known` writes one that is there; all of `members` are connectors of its owner. `false`
+    /// where one of these, or the group, is not there.
     ///
     /// # Errors
     /// The database.
-    pub async fn put_group(&self, group: &VoiceConnectorGroup) -> Result<(), StoreError> {
-        self.change(sqlx::query(sqlx::AssertSqlSafe(format!(
-            "INSERT INTO voice_connector_groups ({GROUP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (voice_connector_group_id) DO UPDATE SET name = excluded.name, items = excluded.items, \
-             distribution = excluded.distribution, updated_ms = excluded.updated_ms"
-        )))
-        .bind(group.voice_connector_group_id.clone())
-        .bind(group.owner.clone())
-        .bind(group.name.clone())
-        .bind(group.items.clone())
-        .bind(group.distribution.clone())
-        .bind(group.created_ms)
-        .bind(group.updated_ms))
-.await?;
-        Ok(())
+    pub async fn put_group(
+        &self,
+        group: &VoiceConnectorGroup,
+        members: &[String],
+        known: bool,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.write().await?;
+        let connector =
+            "SELECT 1 FROM voice_connectors WHERE voice_connector_id = $1 AND owner = $2";
+        for member in members {
+            let found = sqlx::query(connector)
+                .bind(member.clone())
+                .bind(group.owner.clone())
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if found.is_none() {
+                return Ok(false);
+            }
+        }
+        let sql = match known {
+            true => {
+                "UPDATE voice_connector_groups SET name = $3, items = $4, distribution = $5, updated_ms = $7 \
+                 WHERE voice_connector_group_id = $1 AND owner = $2 AND created_ms = $6"
+                    .to_owned()
+            }
+            false => format!(
+                "INSERT INTO voice_connector_groups ({GROUP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            ),
+        };
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(group.voice_connector_group_id.clone())
+            .bind(group.owner.clone())
+            .bind(group.name.clone())
+            .bind(group.items.clone())
+            .bind(group.distribution.clone())
+            .bind(group.created_ms)
+            .bind(group.updated_ms)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The id of a new group.
@@ -396,17 +451,51 @@ impl Store {
         }))
     }
 
-    /// Deletes a group; `false` where it was not there.
+    /// Deletes a group, unless something needs it.
     ///
     /// # Errors
-    /// The database.
-    pub async fn delete_group(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
-        let done = self.change(sqlx::query(
+    /// The database; within it, what needs it.
+    pub async fn delete_group(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Result<(), InUse>, StoreError> {
+        let mut transaction = self.write().await?;
+        let full = "SELECT 1 FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND items <> '[]'";
+        let full = sqlx::query(full).bind(id.to_owned());
+        if full.fetch_optional(&mut *transaction).await?.is_some() {
+            return Ok(Err(InUse::Grouped));
+        }
+        if has_numbers(&mut transaction, "VoiceConnectorGroupId", id).await? {
+            return Ok(Err(InUse::Numbered));
+        }
+        sqlx::query(
             "DELETE FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2",
         )
         .bind(id.to_owned())
-        .bind(owner.to_owned()))
-.await?;
-        Ok(done.rows_affected() == 1)
+        .bind(owner.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
     }
+}
+
+/// Why a voice connector or a group is not deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InUse {
+    /// A group has the connector, or the group has connectors.
+    Grouped,
+    /// Phone numbers are on it.
+    Numbered,
+}
+
+async fn has_numbers(
+    transaction: &mut Writing,
+    to: &'static str,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM phone_numbers WHERE assigned_to = $1 AND assigned_value = $2 LIMIT 1";
+    let query = sqlx::query(sql).bind(to).bind(id.to_owned());
+    Ok(query.fetch_optional(&mut **transaction).await?.is_some())
 }

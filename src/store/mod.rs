@@ -9,6 +9,7 @@ mod attendees;
 mod audit;
 mod connectors;
 mod database;
+mod documents;
 mod domains;
 mod draw;
 mod meetings;
@@ -44,15 +45,16 @@ pub use attendees::{Attendee, NewAttendee};
 pub use audit::{AuditAttribute, AuditRow};
 use database::{Kind, Turns, Writing};
 
-pub use connectors::{NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
+pub use connectors::{InUse, NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
 pub use database::{BadDatabase, Database, PostgresUrl};
+pub use documents::Document;
 pub use domains::{Domain, Released};
 pub use meetings::{Meeting, NewMeeting};
 pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
 pub use page::{Listed, Page};
 pub use policies::AttachedPolicy;
 pub use principals::{NewPrincipal, OwnerAccount, Principal, PrincipalKind};
-pub use rooms::{Membership, Room};
+pub use rooms::{Membership, NoNewMember, Room};
 pub use seal::{BadKey, KeySource, Seal};
 pub use secret::Secret;
 pub use sessions::{NewSession, Session, SessionKind};
@@ -111,6 +113,12 @@ impl StoreError {
             sqlx::Error::Database(said) => said.code().is_some_and(|code| passing(&code)),
             _ => false,
         }
+    }
+
+    /// Whether it is about something that is not there any more.
+    #[must_use]
+    pub fn is_of_missing(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(said)) if said.is_foreign_key_violation())
     }
 
     /// Whether the database cannot hold a text for a character in it.

@@ -289,8 +289,8 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
-    /// Assigns a number that is free, or frees it; over another assignment only where `force` says so. `false` where it
-    /// is assigned to something else, deleted or gone.
+    /// Assigns a number that is free; over another assignment only where `force` says so. `false` where it is assigned
+    /// to something else, deleted or gone, where what it should be assigned to is gone, or is a user with another number.
     ///
     /// # Errors
     /// The database.
@@ -302,11 +302,24 @@ impl Store {
         force: bool,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let done = self.change(sqlx::query(
+        // What it is assigned to may have gone since it was looked for, and a user may have got another one.
+        let still = match assignment.to {
+            "UserId" => {
+                "EXISTS (SELECT 1 FROM users WHERE user_id = $9) AND NOT EXISTS \
+                 (SELECT 1 FROM phone_numbers o WHERE o.assigned_to = $8 AND o.assigned_value = $9 AND o.e164 <> $6)"
+            }
+            "VoiceConnectorId" => {
+                "EXISTS (SELECT 1 FROM voice_connectors WHERE voice_connector_id = $9)"
+            }
+            _ => {
+                "EXISTS (SELECT 1 FROM voice_connector_groups WHERE voice_connector_group_id = $9)"
+            }
+        };
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!(
             "UPDATE phone_numbers SET assigned_to = $1, assigned_value = $2, assigned_account = $3, assigned_ms = $4, \
              updated_ms = $5 WHERE e164 = $6 AND owner = $7 AND deleted_ms IS NULL \
-             AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1)",
-        )
+             AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1) AND {still}"
+        )))
         .bind(assignment.to)
         .bind(assignment.value.clone())
         .bind(assignment.account.clone())
@@ -316,9 +329,8 @@ impl Store {
         .bind(owner.to_owned())
         .bind(assignment.to)
         .bind(assignment.value.clone())
-        .bind(i64::from(force)))
-.await?;
-        Ok(done.rows_affected() == 1)
+        .bind(i64::from(force));
+        Ok(self.change(query).await?.rows_affected() == 1)
     }
 
     /// Frees a number that is assigned to that; `false` where it is not.
@@ -432,20 +444,5 @@ impl Store {
             .change(sqlx::query("DELETE FROM phone_numbers WHERE deleted_ms < $1").bind(before_ms))
             .await?;
         Ok(done.rows_affected())
-    }
-
-    /// Whether a number is assigned to that.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn has_numbers(&self, to: &str, value: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT 1 FROM phone_numbers WHERE assigned_value = $1 AND assigned_to = $2 LIMIT 1",
-        )
-        .bind(value.to_owned())
-        .bind(to.to_owned())
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.is_some())
     }
 }

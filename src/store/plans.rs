@@ -105,7 +105,6 @@ async fn ask_for_all(store: &Store) {
     store.attendee("m", "a").await.unwrap();
     store.user("a", "u").await.unwrap();
     store.number(OWNER, "+1").await.unwrap();
-    store.has_numbers("UserId", "u").await.unwrap();
     store.access_key("AKIA").await.unwrap();
     store.session("ASIA").await.unwrap();
     store.policies_of("AIDA").await.unwrap();

@@ -26,6 +26,15 @@ pub struct Room {
 const COLUMNS: &str =
     "room_id, account_id, name, created_by, client_request_token, created_ms, updated_ms";
 
+/// Why somebody is not taken into a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoNewMember {
+    /// They are in it already.
+    Known,
+    /// It has as many as there may be.
+    Full,
+}
+
 /// Somebody in a room.
 #[derive(Clone, PartialEq, Debug, FromRow)]
 pub struct Membership {
@@ -49,7 +58,8 @@ const MEMBERSHIP: &str = "SELECT m.room_id, m.member_id, m.role, m.invited_by, m
     FROM room_memberships m JOIN users u ON u.user_id = m.member_id";
 
 impl Store {
-    /// Makes a room, or finds the one that was made with the same token.
+    /// Makes a room, or finds the one that was made with the same token. `None` where the account has as many as there
+    /// may be.
     ///
     /// # Errors
     /// The database.
@@ -60,7 +70,8 @@ impl Store {
         created_by: &str,
         token: Option<&str>,
         now_ms: i64,
-    ) -> Result<Room, StoreError> {
+        most: i64,
+    ) -> Result<Option<Room>, StoreError> {
         let mut transaction = self.write().await?;
         if let Some(token) = token {
             let known = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -71,8 +82,15 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
             if let Some(room) = known {
-                return Ok(room);
+                return Ok(Some(room));
             }
+        }
+        let (rooms,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM rooms WHERE account_id = $1")
+            .bind(account_id.to_owned())
+            .fetch_one(&mut *transaction)
+            .await?;
+        if rooms >= most {
+            return Ok(None);
         }
         let room = Room {
             room_id: draw::ordered_uuid(now_ms)?,
@@ -96,7 +114,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(room)
+        Ok(Some(room))
     }
 
     /// A room of that account.
@@ -181,29 +199,42 @@ impl Store {
         Ok(())
     }
 
-    /// Takes somebody into a room; `false` where they are in it already.
+    /// Takes somebody into a room that has fewer than `most` people.
     ///
     /// # Errors
-    /// The database.
+    /// The database; within it, why not.
     pub async fn add_member(
         &self,
         room_id: &str,
         member_id: &str,
         role: &str,
-        invited_by: &str,
-        now_ms: i64,
-    ) -> Result<bool, StoreError> {
-        let done = self.change(sqlx::query(
-            "INSERT INTO room_memberships (room_id, member_id, role, invited_by, updated_ms) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (room_id, member_id) DO NOTHING",
-        )
-        .bind(room_id.to_owned())
-        .bind(member_id.to_owned())
-        .bind(role.to_owned())
-        .bind(invited_by.to_owned())
-        .bind(now_ms))
-.await?;
-        Ok(done.rows_affected() == 1)
+        (invited_by, now_ms): (&str, i64),
+        most: i64,
+    ) -> Result<Result<(), NoNewMember>, StoreError> {
+        let mut transaction = self.write().await?;
+        let count = "SELECT COUNT(*) FROM room_memberships WHERE room_id = $1";
+        let (members,): (i64,) = sqlx::query_as(count)
+            .bind(room_id.to_owned())
+            .fetch_one(&mut *transaction)
+            .await?;
+        let sql = "INSERT INTO room_memberships (room_id, member_id, role, invited_by, updated_ms) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (room_id, member_id) DO NOTHING";
+        let done = sqlx::query(sql)
+            .bind(room_id.to_owned())
+            .bind(member_id.to_owned())
+            .bind(role.to_owned())
+            .bind(invited_by.to_owned())
+            .bind(now_ms)
+            .execute(&mut *transaction)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(Err(NoNewMember::Known));
+        }
+        if members >= most {
+            return Ok(Err(NoNewMember::Full));
+        }
+        transaction.commit().await?;
+        Ok(Ok(()))
     }
 
     /// Somebody in a room.

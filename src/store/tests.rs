@@ -135,19 +135,18 @@ async fn what_is_read_before_it_is_written_stays_true_beside_writes_of_one_state
         order.await.unwrap();
         let deleting = tokio::spawn({
             let (store, id) = (one.clone(), id.clone());
-            async move { store.delete_connector(&id).await.unwrap() }
+            async move { store.delete_connector(owner, &id).await.unwrap() }
         });
         let to = Assignment {
             to: "VoiceConnectorId",
             value: id.clone(),
             account: None,
         };
-        // The statement itself does not ask whether the connector is there: only its turn matters here.
         let assigned = other.assign_number(owner, &e164, &to, false, round).await;
-        assert!(assigned.unwrap());
         let deleted = deleting.await.unwrap();
         let there = one.connector(owner, &id).await.unwrap().is_some();
-        assert_ne!(deleted, there);
+        assert_eq!(assigned.unwrap(), there);
+        assert_eq!(deleted.is_ok(), !there);
     }
 }
 
@@ -181,8 +180,8 @@ async fn lists_are_in_the_order_of_octets() {
     let none = serde_json::json!({});
     let account = store.create_account(owner, "a", &none, 1);
     let account = account.await.unwrap().account_id;
-    let room = store.create_room(&account, "r", "arn", None, 1).await;
-    let room = room.unwrap().room_id;
+    let room = store.create_room(&account, "r", "arn", None, 1, 9).await;
+    let room = room.unwrap().unwrap().room_id;
     let mut members = Vec::new();
     for name in names {
         let asked = NewUser {
@@ -195,8 +194,9 @@ async fn lists_are_in_the_order_of_octets() {
         let user = store.create_user(&account, &asked, 7).await.unwrap();
         let user = user.unwrap().user_id;
         store
-            .add_member(&room, &user, "Member", "arn", 1)
+            .add_member(&room, &user, "Member", ("arn", 1), 99)
             .await
+            .unwrap()
             .unwrap();
         members.push(user);
     }
@@ -249,5 +249,131 @@ fn codes_of_both_databases_say_whether_another_try_may_do() {
         "23505", "22021", "42P01", "28P01", "1", "11", "1555", "2067", "",
     ] {
         assert!(!passing(code), "{code}");
+    }
+}
+
+/// The owner, an account and a user of it.
+async fn account_with_user(store: &Store) -> (String, String) {
+    let none = serde_json::json!({});
+    let account = store.create_account("123456789012", "a", &none, 1);
+    let account = account.await.unwrap().account_id;
+    let asked = NewUser {
+        email: None,
+        display_name: None,
+        user_type: "PrivateUser".to_owned(),
+        license_type: "Pro".to_owned(),
+        invited: false,
+    };
+    let user = store.create_user(&account, &asked, 7).await.unwrap();
+    (account, user.unwrap().user_id)
+}
+
+#[tokio::test]
+async fn rooms_and_their_members_are_so_many_at_most() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let (account, user) = account_with_user(&store).await;
+    let make = async |token| {
+        let made = store.create_room(&account, "r", "arn", token, 1, 2).await;
+        made.unwrap().map(|room| room.room_id)
+    };
+    let room = make(Some("t")).await.unwrap();
+    assert!(make(None).await.is_some());
+    assert_eq!(make(None).await, None);
+    assert_eq!(
+        make(Some("t")).await,
+        Some(room.clone()),
+        "it is there already"
+    );
+    let add = async |most| {
+        let added = store.add_member(&room, &user, "Member", ("arn", 1), most);
+        added.await.unwrap()
+    };
+    assert_eq!(add(0).await, Err(NoNewMember::Full));
+    assert_eq!(add(1).await, Ok(()));
+    assert_eq!(add(1).await, Err(NoNewMember::Known));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_ten_at_once_who_change_a_part_of_a_document_none_is_undone() {
+    let data = tempfile::tempdir().unwrap();
+    let one = Store::open(data.path()).await.unwrap();
+    // Of another server, where the database is one that several share.
+    let other = Store::open(data.path()).await.unwrap();
+    let (account, _) = account_with_user(&one).await;
+    for document in [
+        Document::Setting("Test"),
+        Document::Account(AccountField::Settings),
+    ] {
+        let tasks: Vec<_> = (0..10)
+            .map(|number| {
+                let store = if number % 2 == 0 {
+                    one.clone()
+                } else {
+                    other.clone()
+                };
+                let account = account.clone();
+                tokio::spawn(async move {
+                    let add = |mut value: serde_json::Value| {
+                        value[format!("k{number}")] = number.into();
+                        Ok::<_, ()>(value)
+                    };
+                    let changed = store.change_document(document, &account, add).await;
+                    changed.unwrap().unwrap().unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let read = |value| Ok::<_, ()>(value);
+        let after = one.change_document(document, &account, read).await;
+        let after = after.unwrap().unwrap().unwrap();
+        let kept = after.as_object().unwrap().keys();
+        assert_eq!(
+            kept.filter(|key| key.starts_with('k')).count(),
+            10,
+            "{after}"
+        );
+    }
+    let refuse = |_| Err("no");
+    let refused = one.change_document(Document::Setting("Test"), &account, refuse);
+    assert_eq!(refused.await.unwrap(), Some(Err("no")));
+    let keep = |value| Ok::<_, ()>(value);
+    let nobody = one.change_document(Document::MeetingTags, "nobody", keep);
+    assert!(nobody.await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_user_has_one_number_and_what_is_gone_gets_none() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let (_, user) = account_with_user(&store).await;
+    let owner = "123456789012";
+    let numbers = ["+12065550100", "+12065550101"];
+    let wishes = numbers.map(|e164| Wish {
+        e164: e164.to_owned(),
+        country: Some("US".to_owned()),
+        number_type: "Local".to_owned(),
+    });
+    let order = store.order_numbers(owner, "BusinessCalling", None, &wishes, 1);
+    order.await.unwrap();
+    let assign = async |to, value: &str, e164: &str| {
+        let assignment = Assignment {
+            to,
+            value: value.to_owned(),
+            account: None,
+        };
+        let assigned = store.assign_number(owner, e164, &assignment, false, 2);
+        assigned.await.unwrap()
+    };
+    assert!(assign("UserId", &user, numbers[0]).await);
+    assert!(
+        assign("UserId", &user, numbers[0]).await,
+        "it is so already"
+    );
+    assert!(!assign("UserId", &user, numbers[1]).await);
+    for to in ["UserId", "VoiceConnectorId", "VoiceConnectorGroupId"] {
+        assert!(!assign(to, "gone", numbers[1]).await, "{to}");
     }
 }

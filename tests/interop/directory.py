@@ -67,7 +67,8 @@ def accounts():
     wish = {"RoomRetentionSettings": {"RetentionDays": 30}}
     put = chime.put_retention_settings(AccountId=ident, RetentionSettings=wish)
     got = without_metadata(chime.get_retention_settings(AccountId=ident))
-    assert got["RetentionSettings"] == wish and got["InitiateDeletionTimestamp"], (put, got)
+    gone = got["InitiateDeletionTimestamp"] - datetime.datetime.now(datetime.timezone.utc)
+    assert got["RetentionSettings"] == wish and 29 <= gone.days <= 30, (put, got)
     refused("UnprocessableEntityException", chime.delete_account, AccountId=ident)
     user = chime.list_users(AccountId=ident)["Users"][0]["UserId"]
     # A team lets go whom it suspends.
@@ -234,8 +235,6 @@ def connectors():
         "origination": ("Origination", {"Disabled": False, "Routes": [
             {"Host": "pbx.example.org", "Port": 5061, "Protocol": "TCP", "Priority": 1, "Weight": 1}]}),
         "streaming_configuration": ("StreamingConfiguration", {"DataRetentionInHours": 24, "Disabled": False}),
-        "emergency_calling_configuration": ("EmergencyCallingConfiguration", {"DNIS": [
-            {"EmergencyPhoneNumber": "+12065550199", "CallingCountry": "US"}]}),
     }
     for name, (member, value) in settings.items():
         get = getattr(voice, f"get_voice_connector_{name}")
@@ -245,6 +244,23 @@ def connectors():
         assert get(VoiceConnectorId=ident)[member] == value
         getattr(voice, f"delete_voice_connector_{name}")(VoiceConnectorId=ident)
         refused("NotFoundException", get, VoiceConnectorId=ident)
+    # Emergency calls need both ways, and go before one of these does.
+    emergency = {"VoiceConnectorId": ident, "EmergencyCallingConfiguration": {"DNIS": [
+        {"EmergencyPhoneNumber": "+12065550199", "CallingCountry": "US"}]}}
+    refused("NotFoundException", voice.get_voice_connector_emergency_calling_configuration, VoiceConnectorId=ident)
+    refused("BadRequestException", voice.put_voice_connector_emergency_calling_configuration, **emergency)
+    voice.put_voice_connector_termination(VoiceConnectorId=ident, Termination=settings["termination"][1])
+    voice.put_voice_connector_origination(VoiceConnectorId=ident, Origination=settings["origination"][1])
+    put = voice.put_voice_connector_emergency_calling_configuration(**emergency)
+    assert put["EmergencyCallingConfiguration"] == emergency["EmergencyCallingConfiguration"]
+    got = voice.get_voice_connector_emergency_calling_configuration(VoiceConnectorId=ident)
+    assert got["EmergencyCallingConfiguration"] == emergency["EmergencyCallingConfiguration"]
+    refused("BadRequestException", voice.delete_voice_connector_termination, VoiceConnectorId=ident)
+    refused("BadRequestException", voice.put_voice_connector_origination, VoiceConnectorId=ident,
+            Origination={"Disabled": True})
+    voice.delete_voice_connector_emergency_calling_configuration(VoiceConnectorId=ident)
+    voice.delete_voice_connector_termination(VoiceConnectorId=ident)
+    voice.delete_voice_connector_origination(VoiceConnectorId=ident)
     systems = {"SessionBorderControllerTypes": ["RIBBON_SBC"], "ContactCenterSystemTypes": []}
     voice.put_voice_connector_external_systems_configuration(VoiceConnectorId=ident, **systems)
     got = voice.get_voice_connector_external_systems_configuration(VoiceConnectorId=ident)
@@ -256,7 +272,7 @@ def connectors():
     voice.put_voice_connector_logging_configuration(VoiceConnectorId=ident, LoggingConfiguration=logs)
     assert voice.get_voice_connector_logging_configuration(VoiceConnectorId=ident)["LoggingConfiguration"] == logs
     said = refused("BadRequestException", voice.put_voice_connector_termination, VoiceConnectorId=ident,
-                   Termination={"CidrAllowedList": ["192.0.2.0/28", "everywhere"]})
+                   Termination={"CallingRegions": ["US"], "CidrAllowedList": ["192.0.2.0/28", "everywhere"]})
     assert said.startswith("Termination.CidrAllowedList.2: "), said
     voice.put_voice_connector_termination_credentials(VoiceConnectorId=ident, Credentials=[
         {"Username": "b", "Password": "secret-b"}, {"Username": "a", "Password": "secret-a"}])

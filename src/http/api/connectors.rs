@@ -178,10 +178,10 @@ async fn setting(call: &Call<'_>) -> Result<Option<Value>, Refusal> {
                     .collect::<serde_json::Map<_, _>>()
                     .into(),
             };
-            call.control
-                .put_connector_setting(call.caller, id, setting, &document)
-                .await?;
-            answer(document)
+            let put = call
+                .control
+                .put_connector_setting(call.caller, id, setting, &document);
+            answer(put.await?)
         }
         "Get" => answer(
             call.control
