@@ -1,24 +1,14 @@
 //! The nouns of access: accounts, users, roles, keys, policies.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::table::{pretty, table, text};
-use super::{AdminError, Answer};
-
-/// In which account, and how to print.
-#[derive(Args, Debug)]
-pub(super) struct Common {
-    /// Another account than the deployment's own.
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
+use super::client::{AdminError, Client, path};
+use super::table::text;
+use super::{Output, Told, read};
+use crate::control::access::Managed;
 
 /// Whose policies.
 #[derive(Args, Debug)]
@@ -41,16 +31,9 @@ pub(super) enum AccountVerb {
         /// Its twelve digits, if not any.
         #[arg(long, value_name = "ID")]
         id: Option<String>,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
     },
     /// List accounts.
-    List {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
 }
 
 #[derive(Subcommand, Debug)]
@@ -59,20 +42,13 @@ pub(super) enum UserVerb {
     Create {
         /// The name: letters, digits and any of _+=,.@-
         name: String,
-        #[command(flatten)]
-        common: Common,
     },
     /// List users.
-    List {
-        #[command(flatten)]
-        common: Common,
-    },
+    List,
     /// Remove a user with keys, policies and sessions.
     Delete {
         /// The name.
         name: String,
-        #[command(flatten)]
-        common: Common,
     },
 }
 
@@ -82,37 +58,27 @@ pub(super) enum KeyVerb {
     Create {
         /// The user's name.
         user: String,
-        #[command(flatten)]
-        common: Common,
     },
     /// List access keys, without their secrets.
     List {
         /// Only of this user.
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
-        #[command(flatten)]
-        common: Common,
     },
     /// Take a key out of use until it is activated again.
     Deactivate {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        common: Common,
     },
     /// Put a key that was deactivated into use again.
     Activate {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        common: Common,
     },
     /// Take a key out of use for good.
     Delete {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        common: Common,
     },
 }
 
@@ -128,20 +94,13 @@ pub(super) enum RoleVerb {
         /// How long a session may last, 3600 to 43200 seconds.
         #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
         max_session: i64,
-        #[command(flatten)]
-        common: Common,
     },
     /// List roles.
-    List {
-        #[command(flatten)]
-        common: Common,
-    },
+    List,
     /// Remove a role; the sessions of those who took it end.
     Delete {
         /// The name.
         name: String,
-        #[command(flatten)]
-        common: Common,
     },
 }
 
@@ -153,8 +112,6 @@ pub(super) enum PolicyVerb {
         policy: String,
         #[command(flatten)]
         whom: Whom,
-        #[command(flatten)]
-        common: Common,
     },
     /// Take a policy from a user or role.
     Detach {
@@ -162,8 +119,6 @@ pub(super) enum PolicyVerb {
         policy: String,
         #[command(flatten)]
         whom: Whom,
-        #[command(flatten)]
-        common: Common,
     },
     /// Give a user or role a policy of its own, in place of one of that name.
     Put {
@@ -173,8 +128,6 @@ pub(super) enum PolicyVerb {
         file: PathBuf,
         #[command(flatten)]
         whom: Whom,
-        #[command(flatten)]
-        common: Common,
     },
     /// Print a managed policy, or one of a user's or role's own.
     Show {
@@ -182,73 +135,69 @@ pub(super) enum PolicyVerb {
         policy: String,
         #[command(flatten)]
         whom: Whom,
-        #[command(flatten)]
-        common: Common,
     },
     /// List the managed policies, or those of a user or role.
     List {
         #[command(flatten)]
         whom: Whom,
-        #[command(flatten)]
-        common: Common,
     },
 }
 
-/// Sends an operation and its parameters to the server.
-type Ask<'a> = &'a dyn Fn(&str, Value) -> Answer;
-
 const PRINCIPAL: [&str; 4] = ["Name", "Id", "Arn", "CreateDate"];
 
-pub(super) fn account(verb: &AccountVerb, ask: Ask<'_>) -> Result<String, AdminError> {
+pub(super) fn account(verb: &AccountVerb, client: &Client) -> Told {
     match verb {
-        AccountVerb::Create { name, id, json } => {
-            let made = ask("CreateAccount", json!({"Name": name, "AccountId": id}))?;
-            if *json {
-                return Ok(pretty(&made));
-            }
-            let id = made.get("Account").map(|made| text(made, "AccountId"));
-            let first = format!("{:<20}{}\n", "AccountId", id.unwrap_or_default());
-            Ok(first + &key(&made))
+        AccountVerb::Create { name, id } => {
+            let asked = json!({"Name": name, "AccountId": id});
+            let made = client.post("/campanile/owners", asked)?;
+            let id = text(made.get("Account").unwrap_or(&Value::Null), "AccountId");
+            let told = format!("{:<20}{id}\n{}", "AccountId", key(&made));
+            Ok(Output::new(made, told))
         }
-        AccountVerb::List { json } => {
-            let found = ask("ListAccounts", json!({}))?;
+        AccountVerb::List => {
+            let found = client.get("/campanile/owners")?;
             let columns = ["AccountId", "Name", "CreateDate"];
-            Ok(listed(*json, &found, &columns, "Accounts"))
+            Ok(Output::table(found, "Accounts", &columns))
         }
     }
 }
 
-pub(super) fn user(verb: &UserVerb, ask: Ask<'_>) -> Result<String, AdminError> {
+pub(super) fn user(verb: &UserVerb, client: &Client) -> Told {
     match verb {
-        UserVerb::Create { name, common } => {
-            let made = ask("CreateUser", common.with(json!({"UserName": name})))?;
-            Ok(common.print(&made, || arn(&made, "User")))
+        UserVerb::Create { name } => {
+            let made = client.put(&path(&["campanile", "users", name]), json!({}))?;
+            let told = arn(&made, "User");
+            Ok(Output::new(made, told))
         }
-        UserVerb::List { common } => {
-            let found = ask("ListUsers", common.with(json!({})))?;
-            Ok(listed(common.json, &found, &PRINCIPAL, "Users"))
+        UserVerb::List => {
+            let found = client.get("/campanile/users")?;
+            Ok(Output::table(found, "Users", &PRINCIPAL))
         }
-        UserVerb::Delete { name, common } => {
-            let done = ask("DeleteUser", common.with(json!({"UserName": name})))?;
-            Ok(common.print(&done, || format!("user {name} is gone")))
+        UserVerb::Delete { name } => {
+            let done = client.delete(&path(&["campanile", "users", name]))?;
+            Ok(Output::new(done, format!("user {name} is gone")))
         }
     }
 }
 
-pub(super) fn keys(verb: &KeyVerb, ask: Ask<'_>) -> Result<String, AdminError> {
-    let set = |id: &str, status: &str, common: &Common| {
-        let asked = json!({"AccessKeyId": id, "Status": status});
-        let done = ask("UpdateAccessKey", common.with(asked))?;
-        let told = || format!("key {id} is {}", status.to_lowercase());
-        Ok(common.print(&done, told))
+pub(super) fn keys(verb: &KeyVerb, client: &Client) -> Told {
+    let set = |id: &str, status: &str| {
+        let place = path(&["campanile", "keys", id]);
+        let done = client.put(&place, json!({"Status": status}))?;
+        let told = format!("key {id} is {}", status.to_lowercase());
+        Ok(Output::new(done, told))
     };
     match verb {
-        KeyVerb::Create { user, common } => {
-            let made = ask("CreateAccessKey", common.with(json!({"UserName": user})))?;
-            Ok(common.print(&made, || key(&made)))
+        KeyVerb::Create { user } => {
+            let made = client.post(&path(&["campanile", "users", user, "keys"]), json!({}))?;
+            let told = key(&made);
+            Ok(Output::new(made, told))
         }
-        KeyVerb::List { user, common } => {
-            let found = ask("ListAccessKeys", common.with(json!({"UserName": user})))?;
+        KeyVerb::List { user } => {
+            let found = match user {
+                Some(user) => client.get(&path(&["campanile", "users", user, "keys"]))?,
+                None => client.get("/campanile/keys")?,
+            };
             let columns = [
                 "AccessKeyId",
                 "UserName",
@@ -256,124 +205,108 @@ pub(super) fn keys(verb: &KeyVerb, ask: Ask<'_>) -> Result<String, AdminError> {
                 "CreateDate",
                 "LastUsedDate",
             ];
-            Ok(listed(common.json, &found, &columns, "AccessKeys"))
+            Ok(Output::table(found, "AccessKeys", &columns))
         }
-        KeyVerb::Deactivate { id, common } => set(id, "Inactive", common),
-        KeyVerb::Activate { id, common } => set(id, "Active", common),
-        KeyVerb::Delete { id, common } => {
-            let done = ask("DeleteAccessKey", common.with(json!({"AccessKeyId": id})))?;
-            Ok(common.print(&done, || format!("key {id} is out of use for good")))
+        KeyVerb::Deactivate { id } => set(id, "Inactive"),
+        KeyVerb::Activate { id } => set(id, "Active"),
+        KeyVerb::Delete { id } => {
+            let done = client.delete(&path(&["campanile", "keys", id]))?;
+            Ok(Output::new(
+                done,
+                format!("key {id} is out of use for good"),
+            ))
         }
     }
 }
 
-pub(super) fn role(verb: &RoleVerb, ask: Ask<'_>) -> Result<String, AdminError> {
+pub(super) fn role(verb: &RoleVerb, client: &Client) -> Told {
     match verb {
         RoleVerb::Create {
             name,
             trust,
             max_session,
-            common,
         } => {
-            let asked = json!({"RoleName": name, "AssumeRolePolicyDocument": read(trust)?,
-                "MaxSessionDuration": max_session});
-            let made = ask("CreateRole", common.with(asked))?;
-            Ok(common.print(&made, || arn(&made, "Role")))
+            let trust = read(trust)?;
+            let asked =
+                json!({"AssumeRolePolicyDocument": trust, "MaxSessionDuration": max_session});
+            let made = client.put(&path(&["campanile", "roles", name]), asked)?;
+            let told = arn(&made, "Role");
+            Ok(Output::new(made, told))
         }
-        RoleVerb::List { common } => {
-            let found = ask("ListRoles", common.with(json!({})))?;
-            Ok(listed(common.json, &found, &PRINCIPAL, "Roles"))
+        RoleVerb::List => {
+            let found = client.get("/campanile/roles")?;
+            Ok(Output::table(found, "Roles", &PRINCIPAL))
         }
-        RoleVerb::Delete { name, common } => {
-            let done = ask("DeleteRole", common.with(json!({"RoleName": name})))?;
-            Ok(common.print(&done, || format!("role {name} is gone")))
+        RoleVerb::Delete { name } => {
+            let done = client.delete(&path(&["campanile", "roles", name]))?;
+            Ok(Output::new(done, format!("role {name} is gone")))
         }
     }
 }
 
-pub(super) fn policy(verb: &PolicyVerb, ask: Ask<'_>) -> Result<String, AdminError> {
-    let asked = |policy: &str, whom: &Whom, common: &Common| {
-        common.with(json!({"PolicyName": policy, "UserName": whom.user, "RoleName": whom.role}))
-    };
+pub(super) fn policy(verb: &PolicyVerb, client: &Client) -> Told {
     match verb {
-        PolicyVerb::Attach {
-            policy,
-            whom,
-            common,
-        } => {
-            let done = ask("AttachPolicy", asked(policy, whom, common))?;
-            Ok(common.print(&done, || {
-                format!("{} is attached", text(&done, "PolicyArn"))
-            }))
+        PolicyVerb::Attach { policy, whom } => {
+            let place = whom.policy(policy)? + "?operation=attach";
+            let done = client.put(&place, json!({}))?;
+            let told = format!("{} is attached", text(&done, "PolicyArn"));
+            Ok(Output::new(done, told))
         }
-        PolicyVerb::Detach {
-            policy,
-            whom,
-            common,
-        } => {
-            let done = ask("DetachPolicy", asked(policy, whom, common))?;
-            Ok(common.print(&done, || format!("{policy} is detached")))
+        PolicyVerb::Detach { policy, whom } => {
+            // No policy of one's own has the name of a managed one.
+            let and = match Managed::find(policy) {
+                Some(_) => "?operation=detach",
+                None => "",
+            };
+            let done = client.delete(&(whom.policy(policy)? + and))?;
+            Ok(Output::new(done, format!("{policy} is detached")))
         }
-        PolicyVerb::Put {
-            policy,
-            file,
-            whom,
-            common,
-        } => {
-            let mut body = asked(policy, whom, common);
-            body["PolicyDocument"] = json!(read(file)?);
-            let done = ask("PutPolicy", body)?;
-            Ok(common.print(&done, || {
-                let warnings = done.get("Warnings").and_then(Value::as_array);
-                let warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
-                warnings.fold(format!("{policy} is set"), |told, warning| {
-                    format!("{told}\nwarning: {warning}")
-                })
-            }))
+        PolicyVerb::Put { policy, file, whom } => {
+            let asked = json!({"PolicyDocument": read(file)?});
+            let done = client.put(&whom.policy(policy)?, asked)?;
+            let warnings = done.get("Warnings").and_then(Value::as_array);
+            let warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
+            let told = warnings.fold(format!("{policy} is set"), |told, warning| {
+                format!("{told}\nwarning: {warning}")
+            });
+            Ok(Output::new(done, told))
         }
-        PolicyVerb::Show {
-            policy,
-            whom,
-            common,
-        } => {
-            let found = ask("GetPolicy", asked(policy, whom, common))?;
-            Ok(common.print(&found, || {
-                let document = found.get("PolicyDocument").and_then(Value::as_str);
-                document.unwrap_or_default().trim_end().to_owned()
-            }))
+        PolicyVerb::Show { policy, whom } => {
+            let found = match Managed::find(policy) {
+                Some(_) => client.get(&path(&["campanile", "policies", policy]))?,
+                None => client.get(&whom.policy(policy)?)?,
+            };
+            let document = found.get("PolicyDocument").and_then(Value::as_str);
+            let told = document.unwrap_or_default().trim_end().to_owned();
+            Ok(Output::new(found, told))
         }
-        PolicyVerb::List { whom, common } => {
-            let body = common.with(json!({"UserName": whom.user, "RoleName": whom.role}));
-            let found = ask("ListPolicies", body)?;
-            let columns = ["PolicyName", "Type"];
-            Ok(listed(common.json, &found, &columns, "Policies"))
+        PolicyVerb::List { whom } => {
+            let found = match whom.folder() {
+                Some(folder) => client.get(&folder)?,
+                None => client.get("/campanile/policies")?,
+            };
+            Ok(Output::table(found, "Policies", &["PolicyName", "Type"]))
         }
     }
 }
 
-impl Common {
-    /// The parameters, and the account where one is named.
-    fn with(&self, mut body: Value) -> Value {
-        if let Some(account) = &self.account {
-            body["AccountId"] = json!(account);
-        }
-        body
+impl Whom {
+    /// Where the policies of the user or role are, if one is named.
+    fn folder(&self) -> Option<String> {
+        let (kind, name) = match (&self.user, &self.role) {
+            (Some(user), _) => ("users", user),
+            (None, Some(role)) => ("roles", role),
+            (None, None) => return None,
+        };
+        Some(path(&["campanile", kind, name, "policies"]))
     }
 
-    fn print(&self, answer: &Value, for_people: impl FnOnce() -> String) -> String {
-        if self.json {
-            pretty(answer)
-        } else {
-            for_people()
-        }
-    }
-}
-
-fn listed(json: bool, found: &Value, columns: &[&str], field: &str) -> String {
-    if json {
-        pretty(found)
-    } else {
-        table(columns, found.get(field))
+    /// Where one policy of the user or role is.
+    fn policy(&self, name: &str) -> Result<String, AdminError> {
+        let folder = self.folder().ok_or_else(|| {
+            AdminError::Usage("say whose policy it is, with --user or --role".to_owned())
+        })?;
+        Ok(folder + &path(&[name]))
     }
 }
 
@@ -386,19 +319,4 @@ fn key(made: &Value) -> String {
 
 fn arn(made: &Value, field: &str) -> String {
     text(made.get(field).unwrap_or(&Value::Null), "Arn")
-}
-
-/// A document from a file, or from standard input.
-fn read(path: &Path) -> Result<String, AdminError> {
-    let unreadable = |error: std::io::Error| {
-        AdminError::Refused(format!("{} cannot be read: {error}", path.display()))
-    };
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(unreadable)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
 }

@@ -1,37 +1,54 @@
-//! `campanile admin`: local administration of a running server, through the socket in its data folder.
+//! `campanile admin`: administration of a running server, through the socket in its data folder or, from anywhere, by its
+//! signed API. Both ways have the same operations.
 
 mod access;
+mod client;
+mod connectors;
+mod directories;
 mod domains;
+mod meetings;
+mod numbers;
 mod objects;
+mod people;
+mod remote;
 mod table;
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use axum::body::Bytes;
-use axum::http::{Method, Request, Response, header};
 use clap::{Args, Subcommand};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
-use thiserror::Error;
-use tokio::net::UnixStream;
+use serde_json::Value;
 
-use crate::config::{self, Config, ConfigError, Sources};
+use crate::config::{self, Config, Sources};
 use crate::http::admin::SOCKET;
+use client::{AdminError, Client, Way};
+use remote::Remote;
 use table::{pretty, table, text};
 
 /// Arguments of `campanile admin`.
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// The server's configuration file, to find its data folder.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "endpoint")]
     config: Option<PathBuf>,
     /// The running server's data folder.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "endpoint")]
     data: Option<PathBuf>,
+    /// A server elsewhere, such as https://meet.example.org; the key is that of `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY` and, of temporary ones, `AWS_SESSION_TOKEN`.
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint: Option<String>,
+    /// The certificates to believe, PEM; else `AWS_CA_BUNDLE`'s, else the system's. Of a server that made its own it is
+    /// `<data>/tls/certificate.pem`.
+    #[arg(long, global = true, value_name = "FILE", requires = "endpoint")]
+    ca: Option<PathBuf>,
+    /// The account to act in, if not one's own; of the socket that is the deployment's.
+    #[arg(long, global = true, value_name = "ID", alias = "owner")]
+    account: Option<String>,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     noun: Noun,
 }
@@ -40,7 +57,19 @@ pub struct Arguments {
 enum Noun {
     /// Meetings.
     #[command(subcommand)]
-    Meeting(MeetingVerb),
+    Meeting(meetings::MeetingVerb),
+    /// Phone numbers: searched, ordered, assigned, released.
+    #[command(subcommand)]
+    Number(numbers::NumberVerb),
+    /// Voice connectors: SIP trunks of phone systems.
+    #[command(subcommand)]
+    Connector(connectors::ConnectorVerb),
+    /// Directory accounts: the teams and enterprises of an account, which people are in.
+    #[command(subcommand)]
+    Directory(directories::DirectoryVerb),
+    /// People of a directory account. They are who meets and calls; API users are who administers.
+    #[command(subcommand)]
+    Person(people::PersonVerb),
     /// Accounts, isolated from each other.
     #[command(subcommand)]
     Account(access::AccountVerb),
@@ -56,7 +85,7 @@ enum Noun {
     /// What users and roles may do.
     #[command(subcommand)]
     Policy(access::PolicyVerb),
-    /// Domains that accounts claim.
+    /// Domains that directory accounts claim.
     #[command(subcommand)]
     Domain(domains::DomainVerb),
     /// Objects that are kept: call records, recordings and the like.
@@ -64,53 +93,53 @@ enum Noun {
     Object(objects::ObjectVerb),
 }
 
-#[derive(Subcommand, Debug)]
-enum MeetingVerb {
-    /// Make a meeting; print how phones and browsers join it.
-    Create {
-        /// Your own name for it, 2 to 64 characters.
-        #[arg(long, value_name = "NAME")]
-        external_id: Option<String>,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-    /// List running meetings, newest first.
-    List {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-    /// End a meeting for everybody in it.
-    End {
-        /// Its `MeetingId`.
-        id: String,
-    },
+/// What a verb has to say, to programs and to people.
+struct Output {
+    answer: Value,
+    for_people: String,
 }
 
-/// Why an administration command did not succeed.
-#[derive(Debug, Error)]
-enum AdminError {
-    #[error("{0}")]
-    Config(#[from] ConfigError),
-    #[error("no server answers at {}: {why}; start one with this data folder, or name its folder with --data", path.display())]
-    NoServer { path: PathBuf, why: String },
-    #[error("the server broke off: {0}")]
-    Broken(String),
-    #[error("{0}")]
-    Refused(String),
+/// That, or why there is nothing.
+type Told = Result<Output, AdminError>;
+
+impl Output {
+    fn new(answer: Value, for_people: String) -> Self {
+        Self { answer, for_people }
+    }
+
+    /// A list's members as a table.
+    fn table(answer: Value, field: &str, columns: &[&str]) -> Self {
+        let for_people = table(columns, answer.get(field));
+        Self { answer, for_people }
+    }
 }
 
-/// What the server answers to an operation.
-type Answer = Result<Value, AdminError>;
+/// The errors of an operation on many things, if it had any, in one line.
+fn all_done(done: &Value, field: &str, id: &str) -> Result<(), AdminError> {
+    let failed: Vec<String> = done
+        .get(field)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|error| format!("{}: {}", text(error, id), text(error, "ErrorMessage")))
+        .collect();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(AdminError::Refused(failed.join("; "))),
+    }
+}
 
 /// Runs the command; prints its answer to standard output, an error to standard error.
 #[allow(clippy::print_stdout, clippy::print_stderr)] // a command talks to its user
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     match perform(arguments) {
-        Ok(Some(text)) => {
-            println!("{text}");
+        Ok(Some(output)) if arguments.json => {
+            println!("{}", pretty(&output.answer));
+            ExitCode::SUCCESS
+        }
+        Ok(Some(output)) => {
+            println!("{}", output.for_people);
             ExitCode::SUCCESS
         }
         Ok(None) => ExitCode::SUCCESS,
@@ -125,150 +154,51 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// What is to be printed, if anything.
-fn perform(arguments: &Arguments) -> Result<Option<String>, AdminError> {
+fn perform(arguments: &Arguments) -> Result<Option<Output>, AdminError> {
+    let client = Client::new(way(arguments)?, arguments.account.clone())?;
+    let client = &client;
+    let told = match &arguments.noun {
+        Noun::Meeting(verb) => meetings::meeting(verb, client)?,
+        Noun::Number(verb) => numbers::number(verb, client)?,
+        Noun::Connector(verb) => connectors::connector(verb, client)?,
+        Noun::Directory(verb) => directories::directory(verb, client)?,
+        Noun::Person(verb) => people::person(verb, client)?,
+        Noun::Account(verb) => access::account(verb, client)?,
+        Noun::User(verb) => access::user(verb, client)?,
+        Noun::Key(verb) => access::keys(verb, client)?,
+        Noun::Role(verb) => access::role(verb, client)?,
+        Noun::Policy(verb) => access::policy(verb, client)?,
+        Noun::Domain(verb) => domains::domain(verb, client)?,
+        Noun::Object(verb) => return objects::object(verb, client),
+    };
+    Ok(Some(told))
+}
+
+fn way(arguments: &Arguments) -> Result<Way, AdminError> {
+    if let Some(endpoint) = &arguments.endpoint {
+        let environment = std::env::vars().collect();
+        let remote = Remote::new(endpoint, arguments.ca.clone(), &environment)?;
+        return Ok(Way::Remote(remote));
+    }
     let config = Config::load(&Sources {
         file: arguments.config.clone(),
         data: arguments.data.clone(),
         environment: std::env::vars().collect(),
     })?;
-    let socket = config.run().join(SOCKET);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AdminError::Broken(error.to_string()))?;
-    let ask = |method: Method, path: &str, body: Option<Value>| {
-        runtime.block_on(request(socket.clone(), method, path.to_owned(), body))
-    };
-    let fetch = |path: &str, out: &mut dyn Write| {
-        runtime.block_on(fetch(socket.clone(), path.to_owned(), out))
-    };
-    let perform = |operation: &str, parameters: Value| {
-        let path = format!("/access/{operation}");
-        ask(Method::POST, &path, Some(parameters))
-    };
-    let told = match &arguments.noun {
-        Noun::Meeting(MeetingVerb::Create { external_id, json }) => {
-            let made = ask(
-                Method::POST,
-                "/meetings",
-                Some(json!({"ExternalMeetingId": external_id})),
-            )?;
-            if *json {
-                pretty(&made)
-            } else {
-                invitation(&made)
-            }
-        }
-        Noun::Meeting(MeetingVerb::List { json }) => {
-            let listed = ask(Method::GET, "/meetings", None)?;
-            let columns = ["MeetingId", "Pin", "ExternalMeetingId", "CreatedTimestamp"];
-            if *json {
-                pretty(&listed)
-            } else {
-                table(&columns, listed.get("Meetings"))
-            }
-        }
-        Noun::Meeting(MeetingVerb::End { id }) => {
-            // The id goes into a path: nothing but what an id may hold.
-            if !id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            {
-                return Err(AdminError::Refused("MeetingId: must be a UUID".to_owned()));
-            }
-            ask(Method::DELETE, &format!("/meetings/{id}"), None)?;
-            format!("meeting {id} has ended")
-        }
-        Noun::Account(verb) => access::account(verb, &perform)?,
-        Noun::User(verb) => access::user(verb, &perform)?,
-        Noun::Key(verb) => access::keys(verb, &perform)?,
-        Noun::Role(verb) => access::role(verb, &perform)?,
-        Noun::Policy(verb) => access::policy(verb, &perform)?,
-        Noun::Domain(verb) => domains::domain(verb, &|operation, parameters| {
-            let path = format!("/domains/{operation}");
-            ask(Method::POST, &path, Some(parameters))
-        })?,
-        Noun::Object(verb) => return objects::object(verb, &ask, &fetch),
-    };
-    Ok(Some(told))
+    Ok(Way::Socket(config.run().join(SOCKET)))
 }
 
-async fn request(
-    socket: PathBuf,
-    method: Method,
-    path: String,
-    body: Option<Value>,
-) -> Result<Value, AdminError> {
-    let response = send(socket, method, path, body).await?;
-    let succeeded = response.status().is_success();
-    let answer = read(response).await?;
-    if succeeded {
-        Ok(answer)
-    } else {
-        Err(AdminError::Refused(text(&answer, "Message")))
+/// A document from a file, or from standard input.
+fn read(path: &Path) -> Result<String, AdminError> {
+    let unreadable = |error: std::io::Error| {
+        AdminError::Usage(format!("{} cannot be read: {error}", path.display()))
+    };
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
+        return Ok(text);
     }
-}
-
-/// Writes the octets of an answer as they come.
-async fn fetch(socket: PathBuf, path: String, out: &mut dyn Write) -> Result<(), AdminError> {
-    let mut response = send(socket, Method::GET, path, None).await?;
-    if !response.status().is_success() {
-        return Err(AdminError::Refused(text(&read(response).await?, "Message")));
-    }
-    while let Some(frame) = response.frame().await {
-        let frame = frame.map_err(|error| AdminError::Broken(error.to_string()))?;
-        if let Some(octets) = frame.data_ref() {
-            out.write_all(octets)
-                .map_err(|error| AdminError::Broken(error.to_string()))?;
-        }
-    }
-    out.flush()
-        .map_err(|error| AdminError::Broken(error.to_string()))
-}
-
-async fn read(response: Response<Incoming>) -> Result<Value, AdminError> {
-    let body = response.into_body().collect().await;
-    let bytes = body
-        .map_err(|error| AdminError::Broken(error.to_string()))?
-        .to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| AdminError::Broken(error.to_string()))
-}
-
-async fn send(
-    socket: PathBuf,
-    method: Method,
-    path: String,
-    body: Option<Value>,
-) -> Result<Response<Incoming>, AdminError> {
-    let broken = |error: hyper::Error| AdminError::Broken(error.to_string());
-    let stream = UnixStream::connect(&socket)
-        .await
-        .map_err(|error| AdminError::NoServer {
-            path: socket.clone(),
-            why: error.to_string(),
-        })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    tokio::spawn(connection);
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "localhost")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| AdminError::Broken(error.to_string()))?;
-    sender.send_request(request).await.map_err(broken)
-}
-
-fn invitation(made: &Value) -> String {
-    [
-        ("Meeting id for phones", "Pin"),
-        ("Dial from a phone or room system", "DialString"),
-        ("Join by browser", "JoinUrl"),
-        ("MeetingId for the API", "MeetingId"),
-    ]
-    .map(|(label, field)| format!("{label:<34}{}", text(made, field)))
-    .join("\n")
+    std::fs::read_to_string(path).map_err(unreadable)
 }

@@ -1,33 +1,23 @@
 //! `campanile admin object`: what lies in the buckets, opened if it is sealed.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use axum::http::Method;
 use clap::Subcommand;
-use serde_json::{Value, json};
 
-use super::table::{pretty, table, text};
-use super::{AdminError, Answer};
+use super::Output;
+use super::client::{AdminError, Client, path, query};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ObjectVerb {
     /// List the buckets.
-    Buckets {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    Buckets,
     /// List what is in a bucket, in the order of the keys.
     List {
         /// The bucket.
         bucket: String,
         /// Only keys that begin with these segments.
-        #[arg(long, value_name = "KEY", default_value = "")]
-        prefix: String,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
+        #[arg(long, value_name = "KEY")]
+        prefix: Option<String>,
     },
     /// Write an object to a file or to standard output; a sealed one is opened.
     Get {
@@ -41,61 +31,32 @@ pub(super) enum ObjectVerb {
     },
 }
 
-/// Asks for a page of lists.
-pub(super) type Ask<'a> = &'a dyn Fn(Method, &str, Option<Value>) -> Answer;
-
-/// Has an object's octets written somewhere, all of them or an error.
-pub(super) type Fetch<'a> = &'a dyn Fn(&str, &mut dyn Write) -> Result<(), AdminError>;
-
 /// What is to be printed; nothing where the object itself went to standard output.
-pub(super) fn object(
-    verb: &ObjectVerb,
-    ask: Ask<'_>,
-    fetch: Fetch<'_>,
-) -> Result<Option<String>, AdminError> {
+pub(super) fn object(verb: &ObjectVerb, client: &Client) -> Result<Option<Output>, AdminError> {
+    let folder = |bucket: &str| path(&["campanile", "buckets", bucket, "objects"]);
     match verb {
-        ObjectVerb::Buckets { json } => {
-            let found = ask(Method::GET, "/buckets", None)?;
-            Ok(Some(if *json {
-                pretty(&found)
-            } else {
-                table(&["Name"], found.get("Buckets"))
-            }))
+        ObjectVerb::Buckets => {
+            let found = client.get("/campanile/buckets")?;
+            Ok(Some(Output::table(found, "Buckets", &["Name"])))
         }
-        ObjectVerb::List {
-            bucket,
-            prefix,
-            json,
-        } => {
-            let mut all = Vec::new();
-            let mut after = String::new();
-            loop {
-                let query = query(&[("bucket", bucket), ("prefix", prefix), ("after", &after)]);
-                let mut page = ask(Method::GET, &format!("/objects?{query}"), None)?;
-                after = text(&page, "NextAfter");
-                if let Some(Value::Array(found)) = page.get_mut("Objects").map(Value::take) {
-                    all.extend(found);
-                }
-                if after.is_empty() {
-                    break;
-                }
-            }
-            let found = json!({"Objects": all});
-            Ok(Some(if *json {
-                pretty(&found)
-            } else {
-                table(&["LastModified", "Size", "Key"], found.get("Objects"))
-            }))
+        ObjectVerb::List { bucket, prefix } => {
+            let asked = [("prefix", prefix.as_deref()), ("max-results", Some("1000"))];
+            let found = client.all(&(folder(bucket) + &query(&asked)), "Objects")?;
+            let columns = ["LastModified", "Size", "Key"];
+            Ok(Some(Output::table(found, "Objects", &columns)))
         }
         ObjectVerb::Get {
             bucket,
             key,
             output,
         } => {
-            let path = format!("/object?{}", query(&[("bucket", bucket), ("key", key)]));
+            if key.is_empty() {
+                return Err(AdminError::Usage("Key: must not be empty".to_owned()));
+            }
+            let place = folder(bucket) + &path(&[key]);
             match output {
-                None => fetch(&path, &mut std::io::stdout().lock())?,
-                Some(file) => save(&path, file, fetch)?,
+                None => client.fetch(&place, &mut std::io::stdout().lock())?,
+                Some(file) => save(client, &place, file)?,
             }
             Ok(None)
         }
@@ -103,18 +64,13 @@ pub(super) fn object(
 }
 
 /// Half an object is none: it is taken away again.
-fn save(path: &str, file: &Path, fetch: Fetch<'_>) -> Result<(), AdminError> {
-    let broken = |error: std::io::Error| AdminError::Broken(format!("{}: {error}", file.display()));
+fn save(client: &Client, place: &str, file: &Path) -> Result<(), AdminError> {
+    let broken = |error: std::io::Error| AdminError::Usage(format!("{}: {error}", file.display()));
     let mut out = std::fs::File::create_new(file).map_err(broken)?;
-    let done = fetch(path, &mut out).and_then(|()| out.sync_all().map_err(broken));
+    let done = client.fetch(place, &mut out);
+    let done = done.and_then(|()| out.sync_all().map_err(broken));
     if done.is_err() {
         let _ = std::fs::remove_file(file);
     }
     done
-}
-
-fn query(pairs: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish()
 }

@@ -32,14 +32,28 @@ pub(super) fn table(columns: &[&str], rows: Option<&Value>) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Fields that there are, one to a line.
+pub(super) fn details(object: &Value, fields: &[&str]) -> String {
+    let given = fields.iter().filter_map(|field| {
+        let text = text(object, field);
+        (!text.is_empty()).then(|| format!("{field:<26}{text}"))
+    });
+    given.collect::<Vec<_>>().join("\n")
+}
+
 /// A field's text.
 pub(super) fn text(object: &Value, field: &str) -> String {
-    let text = object
-        .get(field)
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    // Names come from API callers; a terminal must not be steered by them.
-    text.chars().filter(|c| !c.is_control()).collect()
+    object.get(field).map(shown).unwrap_or_default()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        // Names come from API callers; a terminal must not be steered by them.
+        Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(" "),
+        Value::Null | Value::Object(_) => String::new(),
+    }
 }
 
 /// JSON over several lines.
@@ -60,6 +74,21 @@ mod tests {
         assert_eq!(
             table(&["Pin", "Name"], Some(&rows)),
             "Pin    Name\n1      long name\n12345  x[2J"
+        );
+    }
+
+    #[test]
+    fn details_are_what_there_is() {
+        let thing =
+            json!({"Name": "x", "Port": 5061, "On": false, "Hosts": ["a", "b"], "None": null});
+        let fields = ["Name", "Port", "On", "Hosts", "None", "Missing"];
+        let lines = details(&thing, &fields);
+        let cells: Vec<&str> = lines.split_whitespace().collect();
+        assert_eq!(
+            cells,
+            [
+                "Name", "x", "Port", "5061", "On", "false", "Hosts", "a", "b"
+            ]
         );
     }
 }

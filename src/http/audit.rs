@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use serde_json::Value;
 
 use super::api::sigv4;
+use super::caller::Local;
 use crate::control::audit::{Entry, Identity, Resource, seconds};
 use crate::control::{Caller, Control, Refusal, now_ms};
 
@@ -67,6 +68,9 @@ pub(super) async fn keep(
     };
     let read_only = reads(asked.name);
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
+    let local = parts.extensions.get::<Local>();
+    let local = local.map(|_| "localhost".to_owned());
     let entry = Entry {
         event_version: Entry::VERSION.to_owned(),
         user_identity: identity,
@@ -74,9 +78,7 @@ pub(super) async fn keep(
         event_source: format!("{}.amazonaws.com", asked.service),
         event_name: asked.name.to_owned(),
         aws_region: control.place.region.clone(),
-        source_ip_address: peer
-            .map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string())
-            .unwrap_or_default(),
+        source_ip_address: peer.or(local).unwrap_or_default(),
         user_agent: header(header::USER_AGENT)
             .unwrap_or_default()
             .chars()
@@ -138,13 +140,23 @@ fn claimed(parts: &Parts) -> Option<String> {
 }
 
 fn resource(account: &str, arn: &str) -> Option<Resource> {
-    let named = arn.splitn(6, ':').nth(5)?;
-    // Of a thing within a thing the inner one.
-    let kind = named.rsplit('/').nth(1)?;
-    let (_, kind) = KINDS.iter().find(|(known, _)| *known == kind)?;
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (service, named) = (parts.next()?, parts.nth(2)?);
+    let kind = match service {
+        "iam" if named.starts_with("user/") => "AWS::IAM::User".to_owned(),
+        "iam" if named.starts_with("role/") => "AWS::IAM::Role".to_owned(),
+        "s3" if named.contains('/') => "AWS::S3::Object".to_owned(),
+        "s3" => "AWS::S3::Bucket".to_owned(),
+        _ => {
+            // Of a thing within a thing the inner one.
+            let kind = named.rsplit('/').nth(1)?;
+            let (_, kind) = KINDS.iter().find(|(known, _)| *known == kind)?;
+            format!("AWS::Chime::{kind}")
+        }
+    };
     Some(Resource {
         account_id: account.to_owned(),
-        kind: format!("AWS::Chime::{kind}"),
+        kind,
         arn: arn.to_owned(),
     })
 }
@@ -188,6 +200,15 @@ mod tests {
         assert_eq!(of("account/a/user/u").as_deref(), Some("AWS::Chime::User"));
         assert_eq!(of("log-group:/aws/x:log-stream:"), None);
         assert_eq!(resource("1", "*"), None);
+        let of = |arn: &str| resource("1", arn).map(|found| found.kind);
+        assert_eq!(
+            of("arn:aws:iam::1:user/ada").as_deref(),
+            Some("AWS::IAM::User")
+        );
+        assert_eq!(
+            of("arn:aws:s3:::vault/a/b").as_deref(),
+            Some("AWS::S3::Object")
+        );
     }
 
     #[test]

@@ -28,13 +28,24 @@ impl From<BadSignature> for Unidentified {
     }
 }
 
-/// Who signed the request for that service.
+/// The process at the other end of the administration socket, in the extensions of its requests. Nothing that a request
+/// says makes one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local {
+    /// Whose process it is.
+    pub(super) uid: u32,
+}
+
+/// Who signed the request for that service, or asks by the administration socket.
 pub(super) async fn identify(
     control: &Control,
     parts: &Parts,
     body: &Bytes,
     service: &str,
 ) -> Result<Caller, Unidentified> {
+    if let Some(caller) = local(control, parts) {
+        return Ok(caller);
+    }
     // A signature in a header goes before one in the query, which then is no more than a parameter.
     let query = parts.uri.query().unwrap_or_default();
     let presigned = match parts.headers.contains_key(header::AUTHORIZATION) {
@@ -79,6 +90,30 @@ pub(super) async fn identify(
     Ok(key.caller)
 }
 
+/// Who asks by the administration socket.
+pub(super) fn local(control: &Control, parts: &Parts) -> Option<Caller> {
+    let local = parts.extensions.get::<Local>()?;
+    Some(Caller::local(&control.deployment.account_id, local.uid))
+}
+
+/// The caller in the account that its request names, which is its own where it names none.
+pub(super) async fn acting(
+    control: &Control,
+    parts: &Parts,
+    caller: Caller,
+) -> Result<Caller, Refusal> {
+    let mut named = parts.headers.get_all(ACCOUNT).iter();
+    let Some(account) = named.next() else {
+        return Ok(caller);
+    };
+    let account = account.to_str().ok().filter(|_| named.next().is_none());
+    let account =
+        account.ok_or_else(|| Refusal::invalid(ACCOUNT.as_str(), "must be one account's id"))?;
+    control
+        .act_in(&caller, account, &context(control, parts))
+        .await
+}
+
 /// What conditions of policies may ask about a request.
 pub(super) fn context(control: &Control, parts: &Parts) -> Context {
     let mut context = Context::new()
@@ -97,5 +132,8 @@ pub(super) fn context(control: &Control, parts: &Parts) -> Context {
     }
     context
 }
+
+/// Names the account that a request acts in, where that is not its caller's.
+pub(crate) const ACCOUNT: HeaderName = HeaderName::from_static("x-campanile-account");
 
 const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");

@@ -31,6 +31,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use call::admit::GuessLimiter;
 
+pub(crate) use caller::ACCOUNT;
 pub use serve::{Patience, serve, serve_plain, serve_unix};
 
 use crate::config::Limits;
@@ -100,8 +101,7 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
         }
     }
     let body = body::read(rest, shared.most_body).await;
-    // In a task of its own: a client that hangs up must not leave a call half done, or done and not in the audit trail.
-    let answering = tokio::spawn(async move {
+    finished(async move {
         let control = &shared.control;
         match body {
             Ok(body) if sts::SERVICE.is_meant(&parts, &body) => {
@@ -117,8 +117,14 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
             Ok(body) => api::answer(control, &parts, &body).await,
             Err(error) => api::refuse_body(control, &parts, error).await,
         }
-    });
-    match answering.await {
+    })
+    .await
+}
+
+/// Answers in a task of its own: a client that hangs up must not leave a call half done, or done and not in the audit
+/// trail.
+async fn finished(answering: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(answering).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(%error, "a request was not answered");

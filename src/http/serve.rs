@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::caller::Local;
+
 /// What a listener puts up with.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -29,6 +31,13 @@ pub struct Patience {
     pub connections: usize,
     /// For the TLS handshake, and again for the head of each request.
     pub head: Duration,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Remote(SocketAddr),
+    Local(Local),
 }
 
 /// Serves HTTPS with the TLS settings of each moment until `shutdown`, then lets running requests end for a few seconds.
@@ -54,7 +63,9 @@ pub async fn serve(
         let (router, shutdown) = (router.clone(), shutdown.clone());
         tasks.spawn(async move {
             match tokio::time::timeout(patience.head, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => converse(stream, router, patience, Some(peer), &shutdown).await,
+                Ok(Ok(stream)) => {
+                    converse(stream, router, patience, Peer::Remote(peer), &shutdown).await;
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake"),
                 Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
             }
@@ -77,7 +88,9 @@ pub async fn serve_plain(
             continue;
         }
         let (router, shutdown) = (router.clone(), shutdown.clone());
-        tasks.spawn(async move { converse(stream, router, patience, Some(peer), &shutdown).await });
+        tasks.spawn(async move {
+            converse(stream, router, patience, Peer::Remote(peer), &shutdown).await;
+        });
     }
     finish(&tasks).await;
 }
@@ -91,8 +104,16 @@ pub async fn serve_unix(
 ) {
     let tasks = TaskTracker::new();
     while let Some((stream, _)) = next(&shutdown, || listener.accept()).await {
+        let uid = match stream.peer_cred() {
+            Ok(peer) => peer.uid(),
+            Err(error) => {
+                tracing::warn!(%error, "nobody knows who opened the administration socket");
+                continue;
+            }
+        };
         let (router, shutdown) = (router.clone(), shutdown.clone());
-        tasks.spawn(async move { converse(stream, router, patience, None, &shutdown).await });
+        let peer = Peer::Local(Local { uid });
+        tasks.spawn(async move { converse(stream, router, patience, peer, &shutdown).await });
     }
     finish(&tasks).await;
 }
@@ -122,15 +143,17 @@ async fn converse<S>(
     stream: S,
     router: Router,
     patience: Patience,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     shutdown: &CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
+        let extensions = request.extensions_mut();
+        match peer {
+            Peer::Remote(peer) => drop(extensions.insert(ConnectInfo(peer))),
+            Peer::Local(local) => drop(extensions.insert(local)),
         }
         let router = router.clone();
         async move {

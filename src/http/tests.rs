@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use super::api::sigv4::testing::sign;
+use super::caller::Local;
 use super::*;
 use crate::config::Config;
 use crate::control::access::Pace;
@@ -490,40 +491,54 @@ async fn client_events_need_a_join_token_and_answer_other_origins() {
 }
 
 #[tokio::test]
-async fn the_administrators_socket_makes_lists_and_ends_meetings() {
+async fn the_administrators_socket_needs_no_signature_and_nothing_else_is_it() {
     let mut server = server().await;
-    server.router = admin::router(server.shared.clone());
-    let post = Request::post("/meetings")
-        .body(Body::from(r#"{"ExternalMeetingId":"review"}"#))
-        .unwrap();
-    let (status, made, _) = server.send(post).await;
+    let whole = std::mem::replace(&mut server.router, admin::router(server.shared.clone()));
+    let request = |method: &str, path: &str, body: &str| {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .body(Body::from(body.to_owned()))
+            .unwrap()
+    };
+    let local = |method: &str, path: &str, body: &str| {
+        let mut request = request(method, path, body);
+        request.extensions_mut().insert(Local { uid: 1000 });
+        request
+    };
+    let named = r#"{"ExternalMeetingId":"review"}"#;
+    let (status, made, _) = server
+        .send(local("POST", "/campanile/meetings", named))
+        .await;
     assert_eq!(status, StatusCode::OK, "{made}");
     assert_eq!(
         text(&made, "/JoinUrl"),
         format!("https://127.0.0.1:8443/meet/{}", text(&made, "/Pin"))
     );
-    let list = || Request::get("/meetings").body(Body::empty()).unwrap();
+    let list = || local("GET", "/campanile/meetings", "");
     let (_, listed, _) = server.send(list()).await;
     assert_eq!(listed.pointer("/Meetings/0"), Some(&made));
-    let end = Request::delete(format!("/meetings/{}", text(&made, "/MeetingId")))
-        .body(Body::empty())
-        .unwrap();
-    assert_eq!(server.send(end).await.0, StatusCode::OK);
+    let end = format!("/meetings/{}", text(&made, "/MeetingId"));
+    let ended = server.send(local("DELETE", &end, "")).await;
+    assert_eq!(ended.0, StatusCode::NO_CONTENT);
     let (_, listed, _) = server.send(list()).await;
     assert_eq!(listed, json!({"Meetings": []}));
-    let keys = Request::post("/access/ListAccessKeys")
-        .body(Body::empty())
-        .unwrap();
-    let (_, keys, _) = server.send(keys).await;
+    let (_, keys, _) = server.send(local("GET", "/campanile/keys", "")).await;
     assert_eq!(
         text(&keys, "/AccessKeys/0/AccessKeyId"),
         server.key.access_key_id
     );
-    assert!(
-        !keys
-            .to_string()
-            .contains(server.key.secret_access_key.expose())
-    );
+    let secret = server.key.secret_access_key.expose();
+    assert!(!keys.to_string().contains(secret));
+    // A path that means nothing, and a connection that is not the socket's.
+    let (status, _, _) = server.send(local("GET", "/nonsense", "")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    for router in [server.router.clone(), whole] {
+        server.router = router;
+        let (status, _, _) = server.send(request("GET", "/campanile/keys", "")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 mod support;
 
 mod access;
+mod admin;
 mod asked;
 mod baresip;
 mod boto3;
@@ -35,5 +36,6 @@ mod tls;
 mod torture;
 mod trace;
 mod trail;
+mod trunks;
 mod truth;
 mod ways;

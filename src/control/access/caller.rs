@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::policy::{Decision, Policy, Request, evaluate};
+use super::principals::check_account_id;
 use super::{Context, Managed, managed};
 use crate::control::{Control, Refusal};
 use crate::store::{AccessKey, AttachedPolicy, Principal, Session, SessionKind, StoreError};
@@ -26,6 +27,8 @@ pub struct Caller {
     pub access_key_id: Option<String>,
     /// What is known of temporary credentials.
     pub session: Option<SessionContext>,
+    /// The account that the caller is of; another than where it acts only of those of the deployment's own.
+    home: String,
     arn: String,
     grants: Arc<Grants>,
 }
@@ -99,11 +102,21 @@ impl Caller {
             principal_id: account_id.to_owned(),
             access_key_id: None,
             session: None,
+            home: account_id.to_owned(),
             arn: format!("arn:aws:iam::{account_id}:root"),
             grants: Arc::new(Grants {
                 own: own.into_iter().collect(),
                 limits: None,
             }),
+        }
+    }
+
+    /// Whoever opened the administration socket: a process of that user of the operating system.
+    #[must_use]
+    pub fn local(account_id: &str, uid: u32) -> Self {
+        Self {
+            user_name: format!("uid:{uid}"),
+            ..Self::administrator(account_id)
         }
     }
 
@@ -116,6 +129,7 @@ impl Caller {
             principal_id: key.principal_id.clone(),
             access_key_id: Some(key.access_key_id.clone()),
             session: None,
+            home: key.account_id.clone(),
             arn: format!("arn:aws:iam::{}:user/{}", key.account_id, key.user_name),
             grants: Arc::new(Grants {
                 own: read(policies)?,
@@ -163,6 +177,7 @@ impl Caller {
                 expires_ms: session.expires_ms,
                 issuer,
             }),
+            home: account.clone(),
             arn,
             grants: Arc::new(Grants {
                 own: read(policies)?,
@@ -184,6 +199,12 @@ impl Caller {
             .map(|session| &session.issuer.principal_id);
         let who = issuer.unwrap_or(&self.principal_id);
         control.pace.take(who, Instant::now())
+    }
+
+    /// The account that the caller is of, wherever it acts.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        &self.home
     }
 
     /// The caller as policies and audit trails name it.
@@ -252,7 +273,7 @@ impl Caller {
         };
         set("aws:username", is_user.then(|| name.clone()));
         set("aws:PrincipalArn", Some(principal));
-        set("aws:PrincipalAccount", Some(self.account_id.clone()));
+        set("aws:PrincipalAccount", Some(self.home.clone()));
         let kind = self.kind.principal_type().to_owned();
         set("aws:PrincipalType", Some(kind));
         set("aws:CurrentTime", Some(now.to_string()));
@@ -283,12 +304,60 @@ impl Control {
     ) -> Result<(), Refusal> {
         match caller.decide(action, resource, context) {
             Decision::Allowed => Ok(()),
-            Decision::ImplicitDeny | Decision::ExplicitDeny => Err(Refusal::Forbidden {
-                arn: caller.arn().to_owned(),
-                action: action.to_owned(),
-                resource: resource.to_owned(),
-            }),
+            Decision::ImplicitDeny | Decision::ExplicitDeny => {
+                Err(forbidden(caller, action, resource))
+            }
         }
+    }
+
+    /// Whether the caller may do this to the deployment as a whole, or to all its accounts: what [`Self::authorize`]
+    /// says, but nobody of another account than the deployment's own may, whatever their policies say.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn authorize_for_all(
+        &self,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Refusal> {
+        if caller.home != self.deployment.account_id {
+            return Err(forbidden(caller, action, resource));
+        }
+        self.authorize(caller, action, resource, context)
+    }
+
+    /// The caller as one who acts in another account: for those of the deployment's own, and of them for those whose
+    /// policies allow `sts:AssumeRoot` on it. What it does there its policies must allow besides.
+    ///
+    /// # Errors
+    /// It may not, or there is no such account; the store.
+    pub async fn act_in(
+        &self,
+        caller: &Caller,
+        account_id: &str,
+        context: &Context,
+    ) -> Result<Caller, Refusal> {
+        check_account_id(account_id)?;
+        if account_id == caller.account_id {
+            return Ok(caller.clone());
+        }
+        let root = format!("arn:aws:iam::{account_id}:root");
+        self.authorize_for_all(caller, "sts:AssumeRoot", &root, context)?;
+        let account = self.owner_account(account_id).await?;
+        Ok(Caller {
+            account_id: account.account_id,
+            ..caller.clone()
+        })
+    }
+}
+
+fn forbidden(caller: &Caller, action: &str, resource: &str) -> Refusal {
+    Refusal::Forbidden {
+        arn: caller.arn().to_owned(),
+        action: action.to_owned(),
+        resource: resource.to_owned(),
     }
 }
 

@@ -160,7 +160,15 @@ impl Control {
         found(done.await?)
     }
 
-    async fn own_key(&self, account_id: &str, access_key_id: &str) -> Result<AccessKey, Refusal> {
+    /// A key of that account.
+    ///
+    /// # Errors
+    /// There is none; the store.
+    pub async fn own_key(
+        &self,
+        account_id: &str,
+        access_key_id: &str,
+    ) -> Result<AccessKey, Refusal> {
         let found = self.store.access_key(access_key_id).await?;
         found
             .filter(|key| key.account_id == account_id)
@@ -204,6 +212,9 @@ impl Control {
                 "must be 1 to 128 letters, digits and any of _+=,.@-",
             ));
         }
+        if Managed::find(name).is_some() {
+            return Err(Refusal::Conflict(format!("{name} is a managed policy")));
+        }
         let read = Policy::identity(document).map_err(|error| bad_policy(&error))?;
         let policy = AttachedPolicy {
             name: name.to_owned(),
@@ -220,25 +231,36 @@ impl Control {
             .collect())
     }
 
-    /// Takes a policy from a user or role: a managed one by name or ARN, or its own by name.
+    /// Takes a managed policy from a user or role, by name or ARN.
     ///
     /// # Errors
-    /// It has none of that name; the store.
+    /// It does not have that one; the store.
     pub async fn detach_policy(
         &self,
         principal: &Principal,
         name_or_arn: &str,
     ) -> Result<(), Refusal> {
-        let id = &principal.principal_id;
-        if self.store.remove_policy(id, name_or_arn).await? {
-            return Ok(());
-        }
         let managed = Managed::find(name_or_arn).ok_or(Refusal::NotFound("the policy"))?;
-        let done = self.store.remove_policy(id, &managed.arn()).await?;
-        if done {
-            Ok(())
-        } else {
-            Err(Refusal::NotFound("the policy"))
+        self.remove_policy(principal, &managed.arn()).await
+    }
+
+    /// Removes a user's or role's own policy.
+    ///
+    /// # Errors
+    /// It has none of that name; the store.
+    pub async fn delete_policy(&self, principal: &Principal, name: &str) -> Result<(), Refusal> {
+        // A managed one is kept under its ARN, which is no name.
+        match is_name(name) {
+            true => self.remove_policy(principal, name).await,
+            false => Err(Refusal::NotFound("the policy")),
+        }
+    }
+
+    async fn remove_policy(&self, principal: &Principal, name: &str) -> Result<(), Refusal> {
+        let id = &principal.principal_id;
+        match self.store.remove_policy(id, name).await? {
+            true => Ok(()),
+            false => Err(Refusal::NotFound("the policy")),
         }
     }
 }
@@ -262,7 +284,7 @@ fn check_principal_name(field: &str, name: &str) -> Result<(), Refusal> {
     }
 }
 
-fn check_account_id(id: &str) -> Result<(), Refusal> {
+pub(super) fn check_account_id(id: &str) -> Result<(), Refusal> {
     if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(())
     } else {

@@ -207,7 +207,7 @@ async fn a_federated_user_may_what_both_the_user_and_the_sessions_policy_allow()
         ..Wanted::default()
     };
     let given = world.federate(&portal, "later", &wanted).await.unwrap();
-    world.control.detach_policy(&user, "own").await.unwrap();
+    world.control.delete_policy(&user, "own").await.unwrap();
     let later = world.of(&given, now_ms()).await.unwrap();
     assert!(!world.may(&later, "chime:GetMeeting"));
 }

@@ -77,7 +77,7 @@ pub struct Identity {
     /// The public half of the key that signed, or was said to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
-    /// A user's name.
+    /// A user's name; of who opened the administration socket `uid:` and the operating system's number of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
     /// Of temporary credentials.
@@ -191,14 +191,14 @@ impl Identity {
         });
         let user_name = match (caller.kind, &caller.session) {
             (CallerKind::User, Some(session)) => Some(session.issuer.name.clone()),
-            (CallerKind::User, None) => Some(caller.user_name.clone()),
+            (CallerKind::User | CallerKind::Root, None) => Some(caller.user_name.clone()),
             _ => None,
         };
         Self {
             kind: caller.kind.name().to_owned(),
             principal_id: caller.principal_id.clone(),
             arn: Some(caller.arn().to_owned()),
-            account_id: caller.account_id.clone(),
+            account_id: caller.home().to_owned(),
             access_key_id: caller.access_key_id.clone(),
             user_name,
             session_context,

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::input::Input;
 use super::model::Operation;
 use super::page::Pager;
-use super::{accounts, connectors, events, figures, logs, meetings, numbers, rooms, users};
+use super::{
+    access, accounts, connectors, events, figures, logs, meetings, numbers, objects, ours, owners,
+    rooms, users,
+};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::{Listed, Page};
 
@@ -21,6 +24,10 @@ pub(crate) enum Noun {
     Events,
     Logs,
     Metrics,
+    Ours,
+    Owners,
+    Access,
+    Objects,
 }
 
 impl Noun {
@@ -30,6 +37,10 @@ impl Noun {
             Self::Events => Some("cloudtrail"),
             Self::Logs => Some("logs"),
             Self::Metrics => Some("cloudwatch"),
+            Self::Ours => Some("campanile"),
+            Self::Owners => Some("organizations"),
+            Self::Access => Some("iam"),
+            Self::Objects => Some("s3"),
             _ => None,
         }
     }
@@ -91,18 +102,36 @@ pub(crate) const OFFERED: &[(Noun, &[&str])] = &[
     (Noun::Events, &["LookupEvents"]),
     (Noun::Logs, &["DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"]),
     (Noun::Metrics, &["ListMetrics", "GetMetricData", "GetMetricStatistics"]),
+    (Noun::Ours, &[
+        "OpenMeeting", "ListMeetings", "ShowMeeting",
+        "CreateDomain", "ListDomains", "GetDomain", "VerifyDomain", "DeleteDomain",
+    ]),
+    (Noun::Owners, &["CreateOwnerAccount", "ListOwnerAccounts"]),
+    (Noun::Access, &[
+        "CreateApiUser", "ListApiUsers", "DeleteApiUser",
+        "CreateAccessKey", "ListAccessKeys", "ListAccessKeysOfUser", "UpdateAccessKey", "DeleteAccessKey",
+        "CreateRole", "ListRoles", "DeleteRole", "ListPolicies", "GetPolicy",
+        "ListUserPolicies", "GetUserPolicy", "PutUserPolicy", "DeleteUserPolicy",
+        "AttachUserPolicy", "DetachUserPolicy",
+        "ListRolePolicies", "GetRolePolicy", "PutRolePolicy", "DeleteRolePolicy",
+        "AttachRolePolicy", "DetachRolePolicy",
+    ]),
+    (Noun::Objects, &["ListBuckets", "ListObjects", "GetObject"]),
 ];
 
 /// Whose an operation is; `None` where it is not offered.
 pub(crate) fn noun(operation: &Operation) -> Option<Noun> {
     // Several services have operations of one name.
-    let service = operation
-        .target
-        .as_ref()
-        .map(|_| operation.service.as_str());
+    let service = operation.service.as_str();
+    let is_apart = OFFERED
+        .iter()
+        .any(|(noun, _)| noun.service() == Some(service));
     OFFERED
         .iter()
-        .filter(|(noun, _)| noun.service() == service)
+        .filter(|(noun, _)| match noun.service() {
+            Some(own) => own == service,
+            None => !is_apart,
+        })
         .find(|(_, operations)| operations.contains(&operation.name.as_str()))
         .map(|(noun, _)| *noun)
 }
@@ -133,6 +162,10 @@ impl Call<'_> {
             Noun::Events => Box::pin(events::perform(self)).await,
             Noun::Logs => Box::pin(logs::perform(self)).await,
             Noun::Metrics => Box::pin(figures::perform(self)).await,
+            Noun::Ours => Box::pin(ours::perform(self)).await,
+            Noun::Owners => Box::pin(owners::perform(self)).await,
+            Noun::Access => Box::pin(access::perform(self)).await,
+            Noun::Objects => Box::pin(objects::perform(self)).await,
         }
     }
 

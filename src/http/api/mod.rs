@@ -1,5 +1,6 @@
 //! The signed API: rest-json, SigV4, errors as the AWS SDKs read them.
 
+mod access;
 mod accounts;
 mod cbor;
 mod connectors;
@@ -13,8 +14,10 @@ mod logs;
 pub(crate) mod meetings;
 mod model;
 mod numbers;
+mod objects;
 mod openapi;
 mod ours;
+mod owners;
 mod page;
 mod query;
 mod rooms;
@@ -25,9 +28,9 @@ mod users;
 
 use std::time::Instant;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -39,17 +42,15 @@ pub(super) use json::answer as answer_targeted;
 pub(super) use json::is_meant as is_targeted;
 pub(crate) use model::HIDDEN;
 use model::{MODEL, Operation, Routed, told};
-use ours::Ours;
-pub(super) use ours::shape as domain_shape;
 use page::Pager;
 pub(super) use query::{CLOUDWATCH, answer as answer_query};
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
 
 use super::audit::{self, Asked, Known};
-use super::caller::{context, identify};
+use super::caller::{Local, acting, context, identify, local};
 use crate::control::{Caller, Control, Refusal};
-use crate::store::Meeting;
+use crate::store::PrincipalKind;
 
 /// The signing name of all the services whose shapes we answer in.
 const SERVICE: &str = "chime";
@@ -60,6 +61,14 @@ const UNKNOWN: &str = "unknown";
 /// The header by which clients quote a request to support.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
+/// What an operation has to say.
+enum Answer {
+    /// A status alone.
+    Nothing(StatusCode),
+    Json(StatusCode, Value),
+    Octets(Body),
+}
+
 /// Answers one request of the API, whose body was read already.
 pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
     let begun = Instant::now();
@@ -67,32 +76,29 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
         return axum::Json(openapi::describe()).into_response();
     }
     let request_id = control.store.request_token().unwrap_or_default();
-    let ours = Ours::route(parts);
     let routed = MODEL.route(
         parts.method.as_str(),
         parts.uri.path(),
         parts.uri.query().unwrap_or_default(),
     );
-    let name = match (&ours, &routed) {
-        (Some(ours), _) => ours.name(),
-        (None, Some(routed)) => routed.operation.name.as_str(),
-        (None, None) => UNKNOWN,
-    };
+    let operation = routed.as_ref().map(|routed| routed.operation);
+    let name = operation.map_or(UNKNOWN, |operation| operation.name.as_str());
     let mut known = Known::default();
-    let done = perform(control, parts, body, (ours, routed), &mut known).await;
-    let done = match name {
-        UNKNOWN => done,
-        name => kept(control, parts, (SERVICE, name, &request_id), known, done).await,
-    };
-    let mut response = match done {
-        Ok((status, Some(body))) => {
-            let json = (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-            (status, [json], body.to_string()).into_response()
+    let done = perform(control, parts, body, routed, &mut known).await;
+    let done = match operation.map(Operation::action) {
+        None => done,
+        Some((service, called)) => {
+            let call = (service, called, request_id.as_str());
+            kept(control, parts, call, known, done).await
         }
-        Ok((status, None)) => status.into_response(),
+    };
+    let typed = |kind: &'static str| [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+    let mut response = match done {
+        Ok(Answer::Json(status, body)) => {
+            (status, typed("application/json"), body.to_string()).into_response()
+        }
+        Ok(Answer::Octets(body)) => (typed("application/octet-stream"), body).into_response(),
+        Ok(Answer::Nothing(status)) => status.into_response(),
         Err(error) => {
             tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
             error.into_response(&request_id)
@@ -134,8 +140,13 @@ pub(super) async fn refuse_body(control: &Control, parts: &Parts, error: ApiErro
         return refuse(control, error);
     };
     let request_id = control.store.request_token().unwrap_or_default();
-    let call = (SERVICE, routed.operation.name.as_str(), request_id.as_str());
-    let done: Result<(), _> = kept(control, parts, call, Known::default(), Err(error)).await;
+    let (service, called) = routed.operation.action();
+    let call = (service, called, request_id.as_str());
+    let known = Known {
+        caller: local(control, parts),
+        ..Known::default()
+    };
+    let done: Result<(), _> = kept(control, parts, call, known, Err(error)).await;
     let mut response = match done {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => error.into_response(&request_id),
@@ -163,45 +174,33 @@ async fn perform(
     control: &Control,
     parts: &Parts,
     body: &Bytes,
-    (ours, routed): (Option<Ours>, Option<Routed<'_>>),
+    routed: Option<Routed<'_>>,
     known: &mut Known,
-) -> Result<(StatusCode, Option<Value>), ApiError> {
-    let caller = match authenticate(control, parts, body).await {
+) -> Result<Answer, ApiError> {
+    let caller = match identify(control, parts, body, SERVICE).await {
         Ok(caller) => caller,
-        // A path that means nothing is told so even to a stranger.
-        Err(error)
-            if ours.is_none() && routed.is_none() && error == BadSignature::Missing.into() =>
-        {
-            return Err(unknown(parts));
+        Err(error) => {
+            let error = ApiError::from(error);
+            // A path that means nothing is told so even to a stranger.
+            return Err(
+                match routed.is_none() && error == BadSignature::Missing.into() {
+                    true => unknown(parts),
+                    false => error,
+                },
+            );
         }
-        Err(error) => return Err(error),
     };
     known.caller = Some(caller.clone());
+    let service = routed.as_ref().map(|routed| &routed.operation.service);
+    let service = service.map_or(SERVICE, String::as_str);
+    let refused = |refusal: Refusal| ApiError::of(&refusal, service);
     if !caller.may_ask_now(control) {
-        let service = routed.as_ref().map_or(SERVICE, |r| &r.operation.service);
-        return Err(ApiError::of(&Refusal::Throttled, service));
+        return Err(refused(Refusal::Throttled));
     }
+    let caller = acting(control, parts, caller).await.map_err(refused)?;
+    known.caller = Some(caller.clone());
     let host = control.place.host(host(parts));
-    let allow = |name: &str, resource: &str| {
-        let action = format!("{SERVICE}:{name}");
-        control.authorize(&caller, &action, resource, &context(control, parts))
-    };
-    if let Some(ours) = ours {
-        let name = ours.name();
-        let resource = ours
-            .resource()
-            .map_or_else(|| "*".to_owned(), |named| arn(control, &caller, &named));
-        let said = read_json(body);
-        known.parameters = ours.told(said.as_ref().ok());
-        known.resource = Some(resource.clone());
-        allow(name, &resource)?;
-        let answer = ours.perform(control, &caller, &said?, &host).await?;
-        if !audit::reads(name) {
-            known.elements = ours::told_answer(&answer);
-        }
-        return Ok((StatusCode::OK, Some(answer)));
-    }
-    let routed = routed.ok_or_else(|| unknown(parts))?;
+    let routed = routed.as_ref().ok_or_else(|| unknown(parts))?;
     let operation = routed.operation;
     let query = parts.uri.query().unwrap_or_default();
     let body = read_json(body);
@@ -212,16 +211,23 @@ async fn perform(
     let Some((noun, status)) = offered else {
         return Err(not_offered(operation));
     };
-    let named = routed.resource().map(|named| arn(control, &caller, &named));
-    let resource = named
-        .or_else(|| routed.arn(query, &parts.headers, said))
-        .unwrap_or_else(|| "*".to_owned());
+    let resource = match routed.arn(query, &parts.headers, said) {
+        Some(named) => named,
+        None => resource(control, &caller, routed).await.map_err(refused)?,
+    };
     known.resource = Some(resource.clone());
     // Before its members are checked: who may not ask is not told what a good question would be.
-    allow(&operation.name, &resource)?;
+    let (service, called) = operation.action();
+    let action = format!("{service}:{called}");
+    let context = context(control, parts);
+    match operation.deployment {
+        true => control.authorize_for_all(&caller, &action, &resource, &context),
+        false => control.authorize(&caller, &action, &resource, &context),
+    }
+    .map_err(refused)?;
     let refused = |refusal: Refusal| match operation.path.as_str() {
         "/tags" => ApiError::of_tags(&refusal, &resource),
-        _ => ApiError::of(&refusal, &operation.service),
+        _ => refused(refusal),
     };
     let said = routed
         .read(query, &parts.headers, &body?)
@@ -241,16 +247,59 @@ async fn perform(
         ),
         host: &host,
     };
+    if operation.octets {
+        return objects::octets(&call)
+            .await
+            .map(Answer::Octets)
+            .map_err(refused);
+    }
     let answer = call.perform(noun).await.map_err(refused)?;
-    if !audit::reads(name) {
+    if !audit::reads(called) {
         known.elements = told(operation.output.as_deref(), &answer);
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     if status == StatusCode::NO_CONTENT {
-        return Ok((status, None));
+        return Ok(Answer::Nothing(status));
     }
     hold_to_model(operation, &answer);
-    Ok((status, Some(answer)))
+    Ok(Answer::Json(status, answer))
+}
+
+/// What a request is about, as policies name it: an ARN, or `*` for nothing in particular.
+async fn resource(
+    control: &Control,
+    caller: &Caller,
+    routed: &Routed<'_>,
+) -> Result<String, Refusal> {
+    let account = caller.account_id.as_str();
+    let Some(template) = &routed.operation.resource else {
+        let named = routed.resource();
+        return Ok(named.map_or_else(|| "*".to_owned(), |named| arn(control, caller, &named)));
+    };
+    let mut arn = template.replace("{account}", account);
+    if let Some(key) = routed.path.get("AccessKeyId") {
+        // What is done to a key is done to its user.
+        match control.own_key(account, key).await {
+            Ok(key) => arn = arn.replace("{UserName}", &key.user_name),
+            Err(Refusal::NotFound(_)) => return Ok("*".to_owned()),
+            Err(error) => return Err(error),
+        }
+    }
+    for (name, value) in &routed.path {
+        let kind = match *name {
+            "UserName" => Some(PrincipalKind::User),
+            "RoleName" => Some(PrincipalKind::Role),
+            _ => None,
+        };
+        // Names are found in any letters; policies tell them apart, and mean those that were given.
+        let found = match kind {
+            Some(kind) => control.store.principal(account, kind, value).await?,
+            None => None,
+        };
+        let value = found.as_ref().map_or(value, |found| &found.name);
+        arn = arn.replace(&format!("{{{name}}}"), value);
+    }
+    Ok(arn)
 }
 
 /// Says so where an answer is not what clients expect; in development builds.
@@ -291,50 +340,6 @@ fn read_json(body: &Bytes) -> Result<Value, ApiError> {
         .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))
 }
 
-/// Makes a meeting from nothing but a name, and that may be missing too.
-pub(super) async fn open_meeting(
-    control: &Control,
-    caller: &Caller,
-    body: &Value,
-    host: &str,
-) -> Result<Value, Refusal> {
-    let mut full = json!({
-        "ClientRequestToken": control.store.request_token()?,
-        "MediaRegion": control.place.region,
-        "ExternalMeetingId": "meeting",
-    });
-    if let (Some(full), Some(said)) = (full.as_object_mut(), body.as_object()) {
-        full.extend(
-            said.iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(k, v)| (k.clone(), v.clone())),
-        );
-    }
-    let routed = MODEL
-        .route("POST", "/meetings", "")
-        .ok_or_else(|| Refusal::Failed("the model has no CreateMeeting".to_owned()))?;
-    let said = routed.read("", &HeaderMap::new(), &full)?;
-    let asked = meetings::new_meeting(caller, &Input::new(&said))?;
-    let (meeting, _) = control.create_meeting(asked, &[]).await?;
-    Ok(invitation(control, &meeting, host))
-}
-
-/// How people come into a meeting.
-pub(super) fn invitation(control: &Control, meeting: &Meeting, host: &str) -> Value {
-    json!({
-        "MeetingId": meeting.meeting_id,
-        "ExternalMeetingId": meeting.asked.external_meeting_id,
-        "Pin": meeting.pin,
-        "DialString": control.place.dial_string(meeting),
-        "JoinUrl": control.place.join_url(meeting, host),
-        "CreatedTimestamp": jiff::Timestamp::from_millisecond(meeting.created_ms).unwrap_or_default().to_string(),
-    })
-}
-
-async fn authenticate(control: &Control, parts: &Parts, body: &Bytes) -> Result<Caller, ApiError> {
-    Ok(identify(control, parts, body, SERVICE).await?)
-}
-
 fn unknown(parts: &Parts) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
@@ -347,10 +352,9 @@ fn unknown(parts: &Parts) -> ApiError {
     )
 }
 
-/// The Host of a request.
+/// The Host of a request; one over the administration socket names none that anybody else could follow.
 pub(super) fn host(parts: &Parts) -> Option<&str> {
-    parts
-        .headers
-        .get(header::HOST)
+    let host = parts.headers.get(header::HOST);
+    host.filter(|_| parts.extensions.get::<Local>().is_none())
         .and_then(|value| value.to_str().ok())
 }

@@ -47,7 +47,7 @@ pub(super) fn describe() -> Value {
         "info": {
             "title": "campanile",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The signed API (AWS Signature Version 4, service name \"chime\" where no tag says another).",
+            "description": "The signed API (AWS Signature Version 4). The service name to sign for is \"chime\", and for operations with an X-Amz-Target that of their tag. Policies call an operation what its x-action says, or else \"chime:\" and its name. The signed header X-Campanile-Account names another account to act in; only callers of the deployment's own account may, whose policies allow sts:AssumeRoot on it.",
         },
         "paths": paths,
         "components": {
@@ -104,11 +104,20 @@ fn described(operation: &Operation, used: &mut Vec<String>) -> Value {
         let content = json!({"application/json": {"schema": reference(output, used)}});
         good.insert("content".to_owned(), content);
     }
+    if operation.octets {
+        good["content"] = json!({"application/octet-stream": {}});
+    }
     let mut described = json!({
         "operationId": operation.name,
         "tags": [operation.service],
         "responses": {status.to_string(): good, "default": {"description": "an error, named in x-amzn-ErrorType"}},
     });
+    if let Some(action) = &operation.action {
+        described["x-action"] = json!(action);
+    }
+    if operation.deployment {
+        described["description"] = json!("For callers of the deployment's own account alone.");
+    }
     if let Some(described) = described.as_object_mut() {
         if !parameters.is_empty() {
             described.insert("parameters".to_owned(), Value::Array(parameters));

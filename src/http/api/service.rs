@@ -15,7 +15,7 @@ use super::page::Pager;
 use super::{ApiError, Known, UNKNOWN, hold_to_model, host, kept, logs, not_offered, number};
 use crate::control::{Caller, Control, Refusal};
 use crate::http::audit;
-use crate::http::caller::{context, identify};
+use crate::http::caller::{acting, context, identify};
 
 /// A service by its name in the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,6 +140,8 @@ async fn perform(
     if !caller.may_ask_now(control) {
         return Err(refused(Refusal::Throttled));
     }
+    let caller = acting(control, parts, caller).await.map_err(refused)?;
+    known.caller = Some(caller.clone());
     let said = read(operation);
     if let Ok(said) = &said {
         known.parameters = told(operation.input.as_deref(), said);

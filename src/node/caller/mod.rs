@@ -34,7 +34,7 @@ use super::sound;
 pub use options::{CallError, Options, Trust};
 use prepare::{connect, dial, parse, start_shard};
 pub use report::{Direction, Report};
-pub(super) use target::client_config;
+pub(crate) use target::client_config;
 
 /// Calls, talks, hangs up, and tells how it went. Interrupted by Ctrl-C it hangs up at once.
 ///

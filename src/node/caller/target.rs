@@ -15,7 +15,7 @@ use super::CallError;
 use super::Trust;
 
 /// The TLS side of a call.
-pub(in crate::node) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, CallError> {
+pub(crate) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, CallError> {
     let builder = ClientConfig::builder();
     let config = match trust {
         Trust::Nobody => builder

@@ -1,6 +1,7 @@
 //! The API's model: which operations there are, by which method and path they come, and the bounds of every member.
 //!
-//! The facts stand in `operations.json`, which `tools/api-model` writes. Everything that is the same for all operations
+//! The facts stand in `operations.json`, which `tools/api-model` writes, and those of operations that the old API has not,
+//! all below `/campanile/`, in `ours.json`. Everything that is the same for all operations
 //! is done by them: routing, reading a request, naming the field that breaks a rule, describing the API.
 
 mod check;
@@ -55,6 +56,19 @@ pub(crate) struct Operation {
     /// The name of its answer's shape; without one the answer is empty.
     #[serde(default)]
     pub(crate) output: Option<String>,
+    /// What policies and the audit trail call it, such as `iam:CreateUser`; only where that is not `chime:` and its name.
+    #[serde(default)]
+    pub(crate) action: Option<String>,
+    /// The ARN of what it is about, with `{account}` and the names of its path in it; only where the path's names do not
+    /// say it.
+    #[serde(default)]
+    pub(crate) resource: Option<String>,
+    /// Whether it is about the deployment as a whole: callers of other accounts than the deployment's own are refused.
+    #[serde(default)]
+    pub(crate) deployment: bool,
+    /// Whether its good answer is octets and no JSON.
+    #[serde(default)]
+    pub(crate) octets: bool,
 }
 
 /// What a value must be.
@@ -145,14 +159,33 @@ struct File {
 }
 
 /// The model that this server was built with.
-#[allow(clippy::panic)] // a file of ours that a test reads as well
+#[allow(clippy::panic)] // files of ours that a test reads as well
 pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let file: File = match serde_json::from_str(include_str!("operations.json")) {
-        Ok(file) => file,
-        Err(error) => panic!("operations.json: {error}"),
+    let read = |name: &str, text: &str| -> File {
+        match serde_json::from_str(text) {
+            Ok(file) => file,
+            Err(error) => panic!("{name}: {error}"),
+        }
     };
+    let mut file = read("operations.json", include_str!("operations.json"));
+    let ours = read("ours.json", include_str!("ours.json"));
+    file.operations.extend(ours.operations);
+    for (name, shape) in ours.shapes {
+        if file.shapes.insert(name.clone(), shape).is_some() {
+            panic!("ours.json: {name} is a shape of operations.json");
+        }
+    }
     Model::new(file.operations, file.shapes)
 });
+
+impl Operation {
+    /// What policies and the audit trail call it: its service and its name there.
+    pub(crate) fn action(&self) -> (&str, &str) {
+        let own = self.action.as_deref();
+        let own = own.and_then(|action| action.split_once(':'));
+        own.unwrap_or((super::SERVICE, &self.name))
+    }
+}
 
 impl Model {
     fn new(operations: Vec<Operation>, shapes: BTreeMap<String, Shape>) -> Self {

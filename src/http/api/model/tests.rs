@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::super::dispatch::OFFERED;
+use super::super::dispatch::{self, OFFERED};
 use super::*;
 
 fn name(method: &str, path: &str, query: &str) -> Option<&'static str> {
@@ -32,12 +32,14 @@ fn every_operation_is_found_by_its_own_method_path_and_query() {
 #[test]
 fn what_is_offered_is_in_the_model_once() {
     let mut seen = BTreeSet::new();
-    for name in OFFERED.iter().flat_map(|(_, names)| *names) {
+    for (noun, name) in OFFERED
+        .iter()
+        .flat_map(|(noun, names)| names.iter().map(move |name| (noun, name)))
+    {
         assert!(seen.insert(name), "{name} is there twice");
-        let operation = MODEL
-            .operations()
-            .iter()
-            .find(|operation| operation.name == **name)
+        let mut operations = MODEL.operations().iter();
+        let operation = operations
+            .find(|operation| operation.name == **name && dispatch::noun(operation) == Some(*noun))
             .unwrap_or_else(|| panic!("{name} is not in the model"));
         assert!(operation.status.is_some(), "{name}");
         for shape in [&operation.input, &operation.output].into_iter().flatten() {
@@ -221,4 +223,35 @@ fn a_value_nested_without_end_is_refused() {
     let said = json!({"ClientRequestToken": "abc", "MediaRegion": "us-east-1", "ExternalMeetingId": "x2", "Tags": value});
     let refused = routed.read("", &HeaderMap::new(), &said).unwrap_err();
     assert!(refused.to_string().starts_with("Tags.1: "), "{refused}");
+}
+
+#[test]
+fn what_is_below_campanile_is_all_offered_and_says_what_policies_call_it() {
+    let ours: Vec<&Operation> = MODEL
+        .operations()
+        .iter()
+        .filter(|operation| operation.path.starts_with("/campanile/"))
+        .collect();
+    assert!(ours.len() > 30);
+    for operation in ours {
+        assert!(dispatch::noun(operation).is_some(), "{}", operation.name);
+        let (service, action) = operation.action();
+        let own = match operation.service.as_str() {
+            "campanile" => ("chime", operation.name.as_str()),
+            service => (service, action),
+        };
+        assert_eq!((service, action), own, "{}", operation.name);
+        // Each name in the ARN is one of the path, or is found by the key.
+        let template = operation.resource.as_deref().unwrap_or_default();
+        for part in template.split('{').skip(1) {
+            let (name, _) = part.split_once('}').unwrap();
+            let known = operation.path.contains(&format!("{{{name}}}"))
+                || name == "account"
+                || (name == "UserName" && operation.path.contains("{AccessKeyId}"));
+            assert!(known, "{}: {name}", operation.name);
+        }
+        // All objects are of the deployment's; so are its accounts.
+        let of_all = ["s3", "organizations"].contains(&service);
+        assert_eq!(operation.deployment, of_all, "{}", operation.name);
+    }
 }

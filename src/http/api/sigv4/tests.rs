@@ -1,5 +1,6 @@
 use axum::http::{HeaderName, HeaderValue};
 
+use super::canonical::canonical_path;
 use super::*;
 
 /// The published example credentials and time.
@@ -260,4 +261,59 @@ fn headers_that_matter_must_be_signed() {
 fn broken_escapes_stay_as_they_are() {
     assert_eq!(decode("%2B%zz%4"), b"+%zz%4");
     assert_eq!(decode("%€"), "%€".as_bytes());
+}
+
+#[test]
+fn a_request_is_signed_as_the_published_example_is_and_so_that_it_is_believed() {
+    let signer = Signer {
+        access_key_id: "AKIDEXAMPLE",
+        secret_access_key: SECRET,
+        session_token: None,
+        region: "us-east-1",
+        service: "service",
+    };
+    let request = |path: &str| {
+        axum::http::Request::get(path)
+            .header("host", "example.amazonaws.com")
+            .body(())
+            .unwrap()
+    };
+    let mut plain = request("/");
+    signer.sign(NOW, &mut plain, b"").unwrap();
+    assert_eq!(
+        plain.headers()["authorization"],
+        authorization("service", "host;x-amz-date", VANILLA)
+    );
+    // What changes the meaning is signed, and must be.
+    let mut full = request("/phone-numbers/%2B1555?b=2&a=%2F");
+    let headers = full.headers_mut();
+    headers.insert("x-campanile-account", "123456789012".parse().unwrap());
+    headers.insert("user-agent", "test".parse().unwrap());
+    let temporary = Signer {
+        session_token: Some("token"),
+        ..signer
+    };
+    temporary.sign(NOW, &mut full, b"body").unwrap();
+    let said = full.headers()["authorization"].to_str().unwrap().to_owned();
+    let signed = "SignedHeaders=host;x-amz-date;x-amz-security-token;x-campanile-account,";
+    assert!(said.contains(signed), "{said}");
+    let verify = |headers: &HeaderMap| {
+        let received = Received {
+            method: "GET",
+            path: full.uri().path(),
+            query: full.uri().query().unwrap(),
+            headers,
+            body: b"body",
+        };
+        claim(headers)
+            .unwrap()
+            .verify(received, SECRET, "service", NOW)
+    };
+    assert_eq!(verify(full.headers()), Ok(()));
+    let mut changed = full.headers().clone();
+    changed.insert("x-campanile-account", "210987654321".parse().unwrap());
+    assert_eq!(verify(&changed), Err(BadSignature::Mismatch));
+    let mut plain = plain.headers().clone();
+    plain.insert("x-campanile-account", "210987654321".parse().unwrap());
+    assert!(matches!(verify(&plain), Err(BadSignature::Incomplete(_))));
 }

@@ -4,15 +4,19 @@
 //! The signature covers method, path, query, the signed headers and a hash of the body, under a key
 //! derived from the secret for one day, region and service.
 
-use std::fmt::Write as _;
+mod canonical;
+mod sign;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use axum::http::HeaderMap;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+
+pub(super) use canonical::decode;
+pub use canonical::encode;
+use canonical::{body_hash, signature};
+pub use sign::Signer;
 
 /// A request as it came over the wire.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +104,9 @@ pub const MAX_SKEW: i64 = 300;
 pub const MAX_EXPIRES: i64 = 604_800;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// How the names of headers begin that change what a request means.
+const MEANT: [&str; 2] = ["x-amz-", "x-campanile-"];
 
 /// The parameter of a pre-signed URL that is its signature.
 const SIGNATURE: &str = "X-Amz-Signature";
@@ -275,8 +282,7 @@ impl Claim {
         {
             return Err(BadSignature::Mismatch);
         }
-        let to_sign = self.string_to_sign(received)?;
-        let signature = hex(&mac(&self.key(secret), &to_sign));
+        let signature = signature(self, received, secret)?;
         if signature.as_bytes().ct_eq(self.signature.as_bytes()).into() {
             Ok(())
         } else {
@@ -312,7 +318,7 @@ impl Claim {
         let needed = headers
             .keys()
             .map(|name| name.as_str())
-            .filter(|name| name.starts_with("x-amz-"));
+            .filter(|name| MEANT.iter().any(|prefix| name.starts_with(prefix)));
         for name in std::iter::once("host").chain(needed) {
             if !self.signed_headers.iter().any(|signed| signed == name) {
                 return Err(BadSignature::Incomplete(format!(
@@ -322,143 +328,6 @@ impl Claim {
         }
         Ok(())
     }
-
-    fn string_to_sign(&self, received: Received<'_>) -> Result<String, BadSignature> {
-        let canonical = self.canonical(received, &body_hash(received.body))?;
-        let scope = format!(
-            "{}/{}/{}/aws4_request",
-            self.date, self.region, self.service
-        );
-        let hashed = hex(digest(&SHA256, canonical.as_bytes()).as_ref());
-        Ok(format!("{ALGORITHM}\n{}\n{scope}\n{hashed}", self.time))
-    }
-
-    fn canonical(&self, received: Received<'_>, body: &str) -> Result<String, BadSignature> {
-        let mut text = format!(
-            "{}\n{}\n{}\n",
-            received.method,
-            canonical_path(received.path),
-            canonical_query(received.query, self.expires.is_some())
-        );
-        for name in &self.signed_headers {
-            let mut values = Vec::new();
-            for value in received.headers.get_all(name.as_str()) {
-                // Bytes above 127 cannot be signed reliably; no client of ours sends them.
-                let value = value.to_str().map_err(|_| BadSignature::Mismatch)?;
-                values.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
-            }
-            if values.is_empty() {
-                return Err(BadSignature::Incomplete(format!(
-                    "The signed header '{name}' is missing."
-                )));
-            }
-            text.push_str(name);
-            text.push(':');
-            text.push_str(&values.join(","));
-            text.push('\n');
-        }
-        text.push('\n');
-        text.push_str(&self.signed_headers.join(";"));
-        text.push('\n');
-        text.push_str(body);
-        Ok(text)
-    }
-
-    /// The key for one day, region and service.
-    fn key(&self, secret: &str) -> Vec<u8> {
-        let day = mac(format!("AWS4{secret}").as_bytes(), &self.date);
-        let region = mac(&day, &self.region);
-        let service = mac(&region, &self.service);
-        mac(&service, "aws4_request")
-    }
-}
-
-/// Encodes the received path once more: it was encoded to be sent, and is encoded again to be signed.
-/// Empty and dot segments are dropped.
-fn canonical_path(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    let mut text = String::new();
-    for segment in &segments {
-        text.push('/');
-        encode(&mut text, segment.bytes());
-    }
-    if text.is_empty() || path.ends_with('/') {
-        text.push('/');
-    }
-    text
-}
-
-/// The query as it is signed; a pre-signed one without its signature.
-fn canonical_query(query: &str, presigned: bool) -> String {
-    let mut pairs: Vec<(String, String)> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .filter(|pair| !presigned || pair.split('=').next() != Some(SIGNATURE))
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let again = |text: &str| {
-                let mut encoded = String::new();
-                encode(&mut encoded, decode(text));
-                encoded
-            };
-            (again(name), again(value))
-        })
-        .collect();
-    pairs.sort();
-    let pairs: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    pairs.join("&")
-}
-
-/// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-fn encode(text: &mut String, bytes: impl IntoIterator<Item = u8>) {
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-}
-
-/// Undoes percent-encoding; what is no escape stays.
-pub(super) fn decode(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escape = (*byte == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match escape {
-            Some(escaped) => {
-                decoded.push(escaped);
-                at += 3;
-            }
-            None => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    decoded
-}
-
-fn body_hash(body: &[u8]) -> String {
-    hex(digest(&SHA256, body).as_ref())
 }
 
 fn seconds(time: &str) -> Option<i64> {
@@ -469,82 +338,7 @@ fn seconds(time: &str) -> Option<i64> {
     Some(TimeZone::UTC.to_timestamp(time).ok()?.as_second())
 }
 
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
 #[cfg(test)]
-pub(crate) mod testing {
-    //! The client's side, for tests of what lies behind the signature.
-
-    use axum::body::Body;
-    use axum::http::Request;
-
-    use super::{Claim, Received, hex, mac};
-    use crate::store::AccessKey;
-
-    /// A request as a client of `key` would send it at `now` (seconds since the epoch).
-    pub(crate) fn sign(
-        key: &AccessKey,
-        now: i64,
-        method: &str,
-        path_and_query: &str,
-        body: &str,
-    ) -> Request<Body> {
-        let time = jiff::Timestamp::from_second(now)
-            .unwrap()
-            .strftime("%Y%m%dT%H%M%SZ")
-            .to_string();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path_and_query)
-            .header("host", "localhost")
-            .header("x-amz-date", &time)
-            .body(Body::from(body.to_owned()))
-            .unwrap();
-        let claim = Claim {
-            access_key_id: key.access_key_id.clone(),
-            date: time[..8].to_owned(),
-            region: "us-east-1".to_owned(),
-            service: "chime".to_owned(),
-            signed_headers: vec!["host".to_owned(), "x-amz-date".to_owned()],
-            signature: String::new(),
-            time: time.clone(),
-            seconds: now,
-            expires: None,
-            token: None,
-        };
-        let received = Received {
-            method,
-            path: request.uri().path(),
-            query: request.uri().query().unwrap_or_default(),
-            headers: request.headers(),
-            body: body.as_bytes(),
-        };
-        let to_sign = claim.string_to_sign(received).unwrap();
-        let signature = hex(&mac(&claim.key(key.secret_access_key.expose()), &to_sign));
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{}/us-east-1/chime/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}",
-            key.access_key_id,
-            &time[..8],
-        );
-        request
-            .headers_mut()
-            .insert("authorization", authorization.parse().unwrap());
-        request
-    }
-}
-
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
