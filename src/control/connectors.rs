@@ -318,9 +318,10 @@ impl Control {
         setting: Setting,
         document: &Value,
     ) -> Result<Value, Refusal> {
+        // First of all: who has no such connector is told that, and nothing of its settings.
+        let connector = self.connector(caller, id).await?;
         let document = setting.filled(document);
         setting.check(&document)?;
-        let connector = self.connector(caller, id).await?;
         let (id, name) = (&connector.voice_connector_id, setting.name());
         let may = |others: &BTreeMap<String, Value>| setting.goes_with(Some(&document), others);
         self.store
