@@ -1,7 +1,7 @@
 //! Attendees: capabilities and their rules, admission by token.
 
 use call::admit::SignalRefusal;
-use call::exchange::{Admission, Admitted};
+use call::exchange::{Admission, Admitted, Allowed, Strangers};
 use serde_json::Value;
 
 use call::meeting::{AttendeeInfo, Capabilities, Capability};
@@ -24,44 +24,7 @@ impl Wanted {
     /// # Errors
     /// The first rule broken.
     pub fn settle(&self, features: &Value) -> Result<NewAttendee, Refusal> {
-        let has = |kind: &str| {
-            features
-                .pointer(&format!("/{kind}/MaxResolution"))
-                .and_then(Value::as_str)
-                != Some("None")
-        };
-        let all = |there: bool| if there { "SendReceive" } else { "None" }.to_owned();
-        let [audio, video, content] = match &self.capabilities {
-            Some(said) => said.clone(),
-            // Content cannot be received where video is not.
-            None => [
-                all(true),
-                all(has("Video")),
-                all(has("Content") && has("Video")),
-            ],
-        };
-        let refuse = |field: &str, rule: &str| {
-            Err(Refusal::Invalid {
-                field: format!("Capabilities.{field}"),
-                rule: rule.to_owned(),
-            })
-        };
-        let receives = |capability: &str| matches!(capability, "SendReceive" | "Receive");
-        if receives(&content) && !receives(&video) {
-            return refuse("Content", "must not receive where Video does not receive");
-        }
-        if !has("Video") && video != "None" {
-            return refuse(
-                "Video",
-                "must be None in a meeting whose MeetingFeatures.Video.MaxResolution is None",
-            );
-        }
-        if !has("Content") && content != "None" {
-            return refuse(
-                "Content",
-                "must be None in a meeting whose MeetingFeatures.Content.MaxResolution is None",
-            );
-        }
+        let [audio, video, content] = settle(self.capabilities.as_ref(), features)?;
         Ok(NewAttendee {
             external_user_id: self.external_user_id.clone(),
             audio,
@@ -149,56 +112,62 @@ impl Control {
         }
     }
 
-    /// Sets what an attendee may do, from the next time that they join.
+    /// Sets what an attendee may do, at once where it is in the meeting.
     ///
     /// # Errors
-    /// No such meeting or attendee; capabilities that contradict each other or the meeting's features; the store.
+    /// No such meeting or attendee; capabilities that contradict each other or the meeting's features; the store; the
+    /// node is going down.
     pub async fn update_attendee(
         &self,
         caller: &Caller,
         meeting_id: &str,
         attendee_id: &str,
-        capabilities: [String; 3],
+        capabilities: &[String; 3],
     ) -> Result<Attendee, Refusal> {
         let meeting = self.get_meeting(caller, meeting_id).await?;
-        let mut attendee = self.attendee(caller, meeting_id, attendee_id).await?;
-        attendee.asked = Wanted {
-            external_user_id: attendee.asked.external_user_id,
-            capabilities: Some(capabilities),
-        }
-        .settle(&meeting.asked.features)?;
-        self.store
-            .update_attendee(&attendee.attendee_id, &attendee.asked)
-            .await?;
-        Ok(attendee)
+        let settled = settle(Some(capabilities), &meeting.asked.features)?;
+        let updated = self
+            .store
+            .update_attendee(&meeting.meeting_id, attendee_id, &settled)
+            .await?
+            .ok_or(Refusal::NotFound("the attendee"))?;
+        let allowed = allowed(updated.attendee_id.clone(), updated.version, &settled);
+        self.desk
+            .allow(meeting.meeting_id, vec![allowed], None)
+            .await
+            .map_err(|gone| Refusal::Failed(gone.to_string()))?;
+        Ok(updated)
     }
 
-    /// The same for all attendees of a meeting but some.
+    /// The same for all attendees of a meeting but some, phones included that dialled its id alone.
     ///
     /// # Errors
-    /// As with one; the first that breaks a rule ends it, and all have the same rules.
+    /// As with one.
     pub async fn update_attendees_except(
         &self,
         caller: &Caller,
         meeting_id: &str,
-        excluded: &[String],
-        capabilities: [String; 3],
+        excluded: Vec<String>,
+        capabilities: &[String; 3],
     ) -> Result<(), Refusal> {
-        let mut page = Page::first(100);
-        loop {
-            let listed = self.attendees(caller, meeting_id, &page).await?;
-            for attendee in listed.items {
-                if !excluded.contains(&attendee.attendee_id) {
-                    let id = &attendee.attendee_id;
-                    self.update_attendee(caller, meeting_id, id, capabilities.clone())
-                        .await?;
-                }
-            }
-            match listed.next {
-                Some(after) => page.after = after,
-                None => return Ok(()),
-            }
-        }
+        let meeting = self.get_meeting(caller, meeting_id).await?;
+        let settled = settle(Some(capabilities), &meeting.asked.features)?;
+        let changed = self
+            .store
+            .update_attendees_except(&meeting.meeting_id, &excluded, &settled)
+            .await?;
+        let attendees = changed
+            .into_iter()
+            .map(|(attendee_id, version)| allowed(attendee_id, version, &settled))
+            .collect();
+        let strangers = Strangers {
+            capabilities: words(&settled),
+            except: excluded,
+        };
+        self.desk
+            .allow(meeting.meeting_id, attendees, Some(strangers))
+            .await
+            .map_err(|gone| Refusal::Failed(gone.to_string()))
     }
 
     /// Takes a visitor of the page into a running meeting, found by PIN or id.
@@ -283,15 +252,77 @@ impl Control {
     }
 }
 
+/// Settles what is said of audio, video and content: without a word, all that the meeting has.
+fn settle(said: Option<&[String; 3]>, features: &Value) -> Result<[String; 3], Refusal> {
+    let has = |kind: &str| {
+        features
+            .pointer(&format!("/{kind}/MaxResolution"))
+            .and_then(Value::as_str)
+            != Some("None")
+    };
+    let all = |there: bool| if there { "SendReceive" } else { "None" }.to_owned();
+    let [audio, video, content] = match said {
+        Some(said) => said.clone(),
+        // Content cannot be received where video is not.
+        None => [
+            all(true),
+            all(has("Video")),
+            all(has("Content") && has("Video")),
+        ],
+    };
+    let refuse = |field: &str, rule: &str| {
+        Err(Refusal::Invalid {
+            field: format!("Capabilities.{field}"),
+            rule: rule.to_owned(),
+        })
+    };
+    let receives = |capability: &str| matches!(capability, "SendReceive" | "Receive");
+    if receives(&content) && !receives(&video) {
+        return refuse("Content", "must not receive where Video does not receive");
+    }
+    if !has("Video") && video != "None" {
+        return refuse(
+            "Video",
+            "must be None in a meeting whose MeetingFeatures.Video.MaxResolution is None",
+        );
+    }
+    if !has("Content") && content != "None" {
+        return refuse(
+            "Content",
+            "must be None in a meeting whose MeetingFeatures.Content.MaxResolution is None",
+        );
+    }
+    Ok([audio, video, content])
+}
+
 pub(super) fn info(attendee: &Attendee) -> AttendeeInfo {
     AttendeeInfo {
         attendee_id: attendee.attendee_id.clone(),
         external_user_id: attendee.asked.external_user_id.clone(),
-        capabilities: Capabilities {
-            audio: capability(&attendee.asked.audio),
-            video: capability(&attendee.asked.video),
-            content: capability(&attendee.asked.content),
-        },
+        capabilities: words(&[
+            attendee.asked.audio.as_str(),
+            attendee.asked.video.as_str(),
+            attendee.asked.content.as_str(),
+        ]),
+        version: attendee.version.unsigned_abs(),
+    }
+}
+
+fn allowed(attendee_id: String, version: i64, settled: &[String; 3]) -> Allowed {
+    Allowed {
+        attendee_id,
+        capabilities: words(settled),
+        version: version.unsigned_abs(),
+    }
+}
+
+/// Audio, video and content.
+fn words(said: &[impl AsRef<str>; 3]) -> Capabilities {
+    let [audio, video, content] = said.each_ref().map(|word| capability(word.as_ref()));
+    Capabilities {
+        audio,
+        video,
+        content,
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Bridge {
     id: Option<BridgeId>,
     mixer: Mixer,
     encoders: SharedEncoders,
+    /// Those of the silence that deaf members hear.
+    silence: SharedEncoders,
     members: Vec<Member>,
     routes: Vec<Route>,
     ticks: u64,
@@ -35,6 +37,8 @@ struct Member {
     party: PartyId,
     /// Loudest level since the last `Levels`.
     loudest: u8,
+    /// It hears silence.
+    deaf: bool,
 }
 
 /// The viewers of one stream.
@@ -54,6 +58,7 @@ impl Bridge {
             id,
             mixer: Mixer::new(loudest),
             encoders: SharedEncoders::new(),
+            silence: SharedEncoders::new(),
             members: Vec::new(),
             routes: Vec::new(),
             ticks: 0,
@@ -63,9 +68,19 @@ impl Bridge {
         }
     }
 
-    /// The encoders that its members share.
-    pub(crate) fn encoders_mut(&mut self) -> &mut SharedEncoders {
-        &mut self.encoders
+    /// The encoders that a member shares.
+    pub(crate) fn encoders_of(&mut self, place: usize) -> &mut SharedEncoders {
+        let member = self.members.iter().find(|m| m.place == place);
+        let deaf = member.is_some_and(|member| member.deaf);
+        self.encoders(deaf)
+    }
+
+    fn encoders(&mut self, deaf: bool) -> &mut SharedEncoders {
+        if deaf {
+            &mut self.silence
+        } else {
+            &mut self.encoders
+        }
     }
 
     /// Whether nobody is in it.
@@ -74,16 +89,17 @@ impl Bridge {
     }
 
     /// Puts a leg in.
-    pub(crate) fn join(&mut self, place: usize, leg: &mut Leg, muted: bool) {
+    pub(crate) fn join(&mut self, place: usize, leg: &mut Leg, muted: bool, deaf: bool) {
         let party = self.mixer.join();
         self.mixer.set_muted(party, muted);
         if let Some(audio) = leg.audio_mut() {
-            audio.enter(&mut self.encoders);
+            audio.enter(self.encoders(deaf));
         }
         self.members.push(Member {
             place,
             party,
             loudest: SILENT,
+            deaf,
         });
     }
 
@@ -95,7 +111,7 @@ impl Bridge {
         let member = self.members.swap_remove(at);
         self.mixer.leave(member.party);
         if let Some(audio) = leg.audio_mut() {
-            audio.leave(&mut self.encoders);
+            audio.leave(self.encoders(member.deaf));
         }
     }
 
@@ -103,6 +119,19 @@ impl Bridge {
     pub(crate) fn set_muted(&mut self, place: usize, muted: bool) {
         if let Some(member) = self.members.iter().find(|m| m.place == place) {
             self.mixer.set_muted(member.party, muted);
+        }
+    }
+
+    /// Lets a leg hear silence in place of the mix, or the mix again.
+    pub(crate) fn set_deaf(&mut self, place: usize, leg: &mut Leg, deaf: bool) {
+        let member = self.members.iter_mut().find(|m| m.place == place);
+        let Some(member) = member.filter(|member| member.deaf != deaf) else {
+            return;
+        };
+        member.deaf = deaf;
+        if let Some(audio) = leg.audio_mut() {
+            audio.leave(self.encoders(!deaf));
+            audio.enter(self.encoders(deaf));
         }
     }
 
@@ -207,16 +236,26 @@ impl Bridge {
         }
         for member in &self.members {
             if let Some(Some(leg)) = legs.get_mut(member.place) {
-                let mix = self.mixer.hears(member.party);
-                let apart = self.mixer.is_heard(member.party);
-                leg.hear(mix, apart, &mut self.encoders, around);
+                if member.deaf {
+                    leg.hear(&[0; FRAME], false, &mut self.silence, around);
+                } else {
+                    let mix = self.mixer.hears(member.party);
+                    let apart = self.mixer.is_heard(member.party);
+                    leg.hear(mix, apart, &mut self.encoders, around);
+                }
             }
         }
         // An encoder that fails leaves its packets out; the next tick tries again.
         let _ = self.encoders.encode(self.mixer.shared());
+        let _ = self.silence.encode(&[0; FRAME]);
         for member in &self.members {
             if let Some(Some(leg)) = legs.get_mut(member.place) {
-                leg.speak(now, &self.encoders, around);
+                let encoders = if member.deaf {
+                    &self.silence
+                } else {
+                    &self.encoders
+                };
+                leg.speak(now, encoders, around);
             }
         }
         if let Some(id) = self.id {

@@ -36,10 +36,12 @@ pub struct Attendee {
     pub created_ms: i64,
     /// Three digits that follow the meeting's PIN when the attendee dials in; `None` where none was free.
     pub dial_suffix: Option<String>,
+    /// How often its capabilities were changed.
+    pub version: i64,
 }
 
 const COLUMNS: &str = "attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms, \
-    dial_suffix";
+    dial_suffix, capabilities_version";
 
 /// Where the join tokens stand, but for the row.
 pub(super) const TOKEN: Place<'static> = Place {
@@ -140,26 +142,69 @@ impl Store {
         Ok(())
     }
 
-    /// Sets what an attendee may do.
+    /// Sets what an attendee may do: audio, video and content. `None` where the meeting has no such attendee.
     ///
     /// # Errors
     /// The database.
     pub async fn update_attendee(
         &self,
+        meeting_id: &str,
         attendee_id: &str,
-        asked: &NewAttendee,
-    ) -> Result<(), StoreError> {
-        self.change(
-            sqlx::query(
-                "UPDATE attendees SET audio = $1, video = $2, content = $3 WHERE attendee_id = $4",
-            )
-            .bind(asked.audio.clone())
-            .bind(asked.video.clone())
-            .bind(asked.content.clone())
-            .bind(attendee_id.to_owned()),
-        )
+        capabilities: &[String; 3],
+    ) -> Result<Option<Attendee>, StoreError> {
+        let [audio, video, content] = capabilities.clone();
+        let mut transaction = self.write().await?;
+        let updated = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE attendees SET audio = $1, video = $2, content = $3, capabilities_version = capabilities_version + 1 \
+             WHERE attendee_id = $4 AND meeting_id = $5 AND removed_ms IS NULL RETURNING {COLUMNS}"
+        )))
+        .bind(audio)
+        .bind(video)
+        .bind(content)
+        .bind(attendee_id.to_owned())
+        .bind(meeting_id.to_owned())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await?;
+        updated.map(|row| from_row(&self.seal, &row)).transpose()
+    }
+
+    /// The same for all attendees of a meeting but some. Returns whom it concerns, and the version of each.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn update_attendees_except(
+        &self,
+        meeting_id: &str,
+        excluded: &[String],
+        capabilities: &[String; 3],
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let [audio, video, content] = capabilities.clone();
+        let but = match excluded {
+            [] => String::new(),
+            some => {
+                let places: Vec<String> =
+                    (0..some.len()).map(|at| format!("${}", at + 5)).collect();
+                format!(" AND attendee_id NOT IN ({})", places.join(", "))
+            }
+        };
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE attendees SET audio = $1, video = $2, content = $3, capabilities_version = capabilities_version + 1 \
+             WHERE meeting_id = $4 AND removed_ms IS NULL{but} RETURNING attendee_id, capabilities_version"
+        )))
+        .bind(audio)
+        .bind(video)
+        .bind(content)
+        .bind(meeting_id.to_owned());
+        for attendee_id in excluded {
+            query = query.bind(attendee_id.clone());
+        }
+        let mut transaction = self.write().await?;
+        let rows = query.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
     }
 
     /// The attendee of a meeting who dials in with these three digits after its PIN.
@@ -207,11 +252,12 @@ pub(super) async fn create(
         join_token: draw::join_token()?,
         created_ms: now_ms,
         dial_suffix: free_suffix(transaction, meeting_id).await?,
+        version: 0,
     };
     let row = &attendee.attendee_id;
     let sealed = seal.seal(Place { row, ..TOKEN }, attendee.join_token.expose())?;
     sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO attendees ({COLUMNS}, join_token_found_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        "INSERT INTO attendees ({COLUMNS}, join_token_found_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     )))
     .bind(attendee.attendee_id.clone())
     .bind(attendee.meeting_id.clone())
@@ -222,6 +268,7 @@ pub(super) async fn create(
     .bind(sealed)
     .bind(now_ms)
     .bind(attendee.dial_suffix.clone())
+    .bind(attendee.version)
     .bind(found_by(seal, attendee.join_token.expose()))
     .execute(&mut **transaction)
     .await?;
@@ -280,6 +327,7 @@ fn from_row(seal: &Seal, row: &AnyRow) -> Result<Attendee, StoreError> {
         },
         created_ms: row.try_get(7)?,
         dial_suffix: row.try_get(8)?,
+        version: row.try_get(9)?,
     })
 }
 
@@ -339,6 +387,57 @@ mod tests {
             .unwrap();
         assert_eq!(first.attendee_id, again.attendee_id);
         assert_ne!(first.attendee_id, elsewhere.attendee_id);
+    }
+
+    #[tokio::test]
+    async fn what_attendees_may_do_changes_for_one_or_for_all_but_some() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let people = ["ada", "bob", "eve"].map(asked);
+        let (meeting, made) = store
+            .create_meeting(meeting("t"), &people, 1)
+            .await
+            .unwrap();
+        let id = meeting.meeting_id.as_str();
+        let may = |word: &str| [word, "None", "None"].map(str::to_owned);
+        let [ada, bob, eve] = made.as_slice() else {
+            panic!()
+        };
+        let updated = store
+            .update_attendee(id, &ada.attendee_id, &may("Receive"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (updated.asked.audio.as_str(), updated.version),
+            ("Receive", 1)
+        );
+        assert_eq!(updated.join_token.expose(), ada.join_token.expose());
+        let elsewhere = store
+            .update_attendee("other", &ada.attendee_id, &may("Send"))
+            .await;
+        assert!(elsewhere.unwrap().is_none());
+
+        store.remove_attendee(&eve.attendee_id, 2).await.unwrap();
+        let gone = store
+            .update_attendee(id, &eve.attendee_id, &may("Send"))
+            .await;
+        assert!(gone.unwrap().is_none());
+        let but_bob = std::slice::from_ref(&bob.attendee_id);
+        let changed = store
+            .update_attendees_except(id, but_bob, &may("Send"))
+            .await;
+        assert_eq!(changed.unwrap(), [(ada.attendee_id.clone(), 2)]);
+        let mut changed = store
+            .update_attendees_except(id, &[], &may("None"))
+            .await
+            .unwrap();
+        changed.sort();
+        let mut all = vec![(ada.attendee_id.clone(), 3), (bob.attendee_id.clone(), 1)];
+        all.sort();
+        assert_eq!(changed, all);
+        let read = store.attendee(id, &bob.attendee_id).await.unwrap().unwrap();
+        assert_eq!((read.asked.audio.as_str(), read.version), ("None", 1));
     }
 
     #[tokio::test]

@@ -525,6 +525,14 @@ pub enum MediaCommand {
         /// Whether it is muted.
         muted: bool,
     },
+    /// Let the leg hear silence in place of the others, or the others again. It is sent packets all the same, and
+    /// its prompts.
+    Deafen {
+        /// The leg.
+        leg: LegId,
+        /// Whether it hears nobody.
+        deaf: bool,
+    },
     /// Play a prompt to the leg over whatever it hears, replacing the one that plays.
     Play {
         /// The leg.
@@ -561,6 +569,7 @@ impl MediaCommand {
             | Self::Join { leg, .. }
             | Self::Leave { leg }
             | Self::Mute { leg, .. }
+            | Self::Deafen { leg, .. }
             | Self::Play { leg, .. }
             | Self::StopPlaying { leg }
             | Self::SendDigits { leg, .. }

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod capabilities;
 mod lobby;
 mod one_meeting;
 mod strangers;

@@ -155,7 +155,7 @@ export class Room implements Listener {
   }
 
   cameraUnavailable(): void {
-    this.tell("No more cameras fit into this meeting.");
+    this.tell("This meeting takes no picture from you now: you may not send one, or no more fit in.");
     void this.camera(false);
   }
 

@@ -8,6 +8,8 @@ use wire::signal::{
 use crate::admit::SignalRefusal;
 use crate::meeting::error;
 
+/// Error that makes a client stop its camera and stay as a viewer.
+const ERROR_VIEW_ONLY: u32 = 206;
 /// Tiles that a client may subscribe to at once.
 const VIDEO_SUBSCRIPTIONS: u32 = 25;
 
@@ -73,6 +75,14 @@ pub(crate) fn primary_join_refused() -> SdkSignalFrame {
     SdkSignalFrame {
         error: error(400, "this meeting is not a replica"),
         ..SdkSignalFrame::of(SdkSignalFrameType::PrimaryMeetingJoinAck, 0)
+    }
+}
+
+/// The client stops its camera and stays as a viewer. It reads errors of any frame but NOTIFICATION, which it only logs.
+pub(crate) fn view_only(why: &str) -> SdkSignalFrame {
+    SdkSignalFrame {
+        error: error(ERROR_VIEW_ONLY, why),
+        ..SdkSignalFrame::of(SdkSignalFrameType::AudioStatus, 0)
     }
 }
 

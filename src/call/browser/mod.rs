@@ -12,10 +12,10 @@ mod stage;
 
 pub(crate) use frames::{
     failure, join_ack, join_refused, leave_ack, pong, primary_join_refused, subscribe_ack,
-    subscribe_refused,
+    subscribe_refused, view_only,
 };
 pub use request::BadFrame;
 pub(crate) use request::Request;
 pub use session::Limits;
 pub(crate) use session::{Call, Media, Phase, Session};
-pub(crate) use stage::Viewer;
+pub(crate) use stage::{MAY_NOT_SEND, Viewer};

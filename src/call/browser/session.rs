@@ -125,6 +125,11 @@ impl Session {
         }
     }
 
+    /// Whether JOIN came, and was not refused.
+    pub(crate) fn has_joined(&self) -> bool {
+        !matches!(self.phase, Phase::Opened { .. })
+    }
+
     /// Reads a frame and checks that it comes in order.
     pub(crate) fn read(
         &mut self,

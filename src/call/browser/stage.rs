@@ -16,6 +16,10 @@ use crate::negotiate::browser::{Offer, OfferedRid, Section, Terms, VideoUse};
 
 /// The most simulcast layers that are given numbers.
 const MAX_LAYERS: usize = 3;
+/// Why a camera is refused.
+const NO_ROOM: &str = "as many send video as can";
+/// Why a camera is refused or stopped.
+pub(crate) const MAY_NOT_SEND: &str = "this attendee may not send video";
 /// The number that no stream has.
 const NOTHING: StreamId = StreamId(0);
 
@@ -53,8 +57,8 @@ pub(crate) struct Viewer<'a> {
 pub(crate) struct Subscribed {
     pub(crate) plan: LegPlan,
     pub(crate) ack: SdkSubscribeAckFrame,
-    /// It wanted to send video, and as many as can send already do.
-    pub(crate) no_room: bool,
+    /// It wanted to send video and may not: why.
+    pub(crate) refused: Option<&'static str>,
 }
 
 impl Stage {
@@ -78,7 +82,7 @@ impl Stage {
         offer: &Offer,
         wish: &SdkSubscribeFrame,
     ) -> Subscribed {
-        let (sending, allocations, no_room) = send(meeting, viewer, offer, wish);
+        let (sending, allocations, refused) = send(meeting, viewer, offer, wish);
 
         let mut video = Vec::new();
         let mut tracks = Vec::new();
@@ -116,12 +120,10 @@ impl Stage {
             local: viewer.local,
             session_id: self.session_id,
             version: self.version,
-            hears_them: viewer.may.audio.sends(),
-            they_hear: viewer.may.audio.receives(),
             video: &video,
             codecs: meeting.common_codecs(),
         });
-        let plan = self.as_wanted(&answer.plan);
+        let plan = self.as_wanted(&answer.plan, meeting, viewer.attendee_id);
         self.plan = Some(answer.plan);
         Subscribed {
             plan,
@@ -132,7 +134,7 @@ impl Stage {
                 tracks,
                 compressed_sdp_answer: None,
             },
-            no_room,
+            refused,
         }
     }
 
@@ -164,7 +166,7 @@ impl Stage {
                 };
             }
         }
-        self.plan_if(changed)
+        self.plan_now(meeting, attendee_id).filter(|_| changed)
     }
 
     /// The client wants something else in sections that it has, without a new offer. Returns the plan when it
@@ -192,7 +194,7 @@ impl Stage {
                 slot.hidden = true;
             }
         }
-        self.plan_if(changed)
+        self.plan_now(meeting, attendee_id).filter(|_| changed)
     }
 
     /// The same section and stream keep their SSRC; everything else gets a new one, because a client would take
@@ -232,20 +234,28 @@ impl Stage {
         }
     }
 
-    fn plan_if(&self, changed: bool) -> Option<LegPlan> {
-        let full = self.plan.as_ref().filter(|_| changed)?;
-        Some(self.as_wanted(full))
+    /// What was agreed on last, with what is wanted and allowed now.
+    pub(crate) fn plan_now(&self, meeting: &Meeting, attendee_id: &str) -> Option<LegPlan> {
+        let full = self.plan.as_ref()?;
+        Some(self.as_wanted(full, meeting, attendee_id))
     }
 
-    /// The plan with what each section shows now. What is paused or given up stays in it and carries nothing, so that
-    /// its sequence numbers go on when it is wanted again: a receiver would take others for a replay.
-    fn as_wanted(&self, full: &LegPlan) -> LegPlan {
+    /// The plan with what each section shows now. What is paused, given up or not allowed stays in it and carries
+    /// nothing, so that its sequence numbers go on when it is wanted again: a receiver would take others for a replay.
+    /// What is sent and is no stream of the meeting any more is not taken.
+    fn as_wanted(&self, full: &LegPlan, meeting: &Meeting, attendee_id: &str) -> LegPlan {
         let mut plan = full.clone();
+        plan.video_receive.retain(|receive| {
+            meeting
+                .video_of(attendee_id)
+                .any(|source| source.stream == receive.stream)
+        });
         for send in &mut plan.video_send {
-            let wanted = self
-                .shown
-                .get(&send.mid)
-                .filter(|slot| !slot.hidden && !self.paused.contains(&slot.source));
+            let wanted = self.shown.get(&send.mid).filter(|slot| {
+                !slot.hidden
+                    && !self.paused.contains(&slot.source)
+                    && meeting.visible(attendee_id, slot.source).is_some()
+            });
             send.source = wanted.map_or(NOTHING, |slot| slot.source);
         }
         plan
@@ -259,7 +269,11 @@ fn send(
     viewer: &Viewer<'_>,
     offer: &Offer,
     wish: &SdkSubscribeFrame,
-) -> (Option<(usize, VideoUse)>, Vec<SdkStreamAllocation>, bool) {
+) -> (
+    Option<(usize, VideoUse)>,
+    Vec<SdkStreamAllocation>,
+    Option<&'static str>,
+) {
     let described: Vec<&SdkStreamDescriptor> = wish
         .send_streams
         .iter()
@@ -282,7 +296,8 @@ fn send(
     else {
         meeting.stop_video(viewer.attendee_id);
         let wanted_to = section.is_some() && !described.is_empty();
-        return (None, Vec::new(), wanted_to && no_room);
+        let why = if allowed { NO_ROOM } else { MAY_NOT_SEND };
+        return (None, Vec::new(), wanted_to.then_some(why));
     };
 
     let cap = if viewer.content {
@@ -326,7 +341,7 @@ fn send(
         };
         (index, purpose)
     });
-    (purpose, allocations, false)
+    (purpose, allocations, None)
 }
 
 /// Which of the described streams is taken, and its rid where there are layers.

@@ -10,7 +10,7 @@ use super::{Admission, Exchange, Output};
 use crate::admit::SignalRefusal;
 use crate::browser::{
     BadFrame, Call, Media, Phase, Request, Session, Viewer, failure, join_ack, join_refused,
-    leave_ack, pong, primary_join_refused, subscribe_ack, subscribe_refused,
+    leave_ack, pong, primary_join_refused, subscribe_ack, subscribe_refused, view_only,
 };
 use crate::ending::{Cause, Ending};
 use crate::meeting::{ConnId, Identity, MeetingInfo, Seat, audio_status, notice};
@@ -21,8 +21,6 @@ use crate::note::{CallDirection, CallStart, Note, Party, TransactionId};
 const STATUS_JOINED_ELSEWHERE: u32 = 301;
 /// AUDIO_STATUS that lets the client connect anew.
 const STATUS_TRY_AGAIN: u32 = 500;
-/// Error that makes a client stop its camera and stay as a viewer.
-const ERROR_VIEW_ONLY: u32 = 206;
 
 /// Close codes: an ordinary end, the client's fault, replaced, try again.
 const CLOSE_NORMAL: u16 = 1000;
@@ -43,22 +41,26 @@ impl Exchange {
         } else if self.sessions.len() >= self.config.max_connections {
             Err(SignalRefusal::Overloaded)
         } else {
-            admission.and_then(|admitted| {
-                let may = admitted.attendee.capabilities;
-                if admitted.content && !may.content.sends() {
-                    return Err(SignalRefusal::Forbidden);
+            admission.and_then(|mut admitted| {
+                if !self.changes.bring_up_to_date(&mut admitted.attendee) {
+                    return Err(SignalRefusal::BadToken);
                 }
                 let base = admitted.attendee.attendee_id;
                 let identity = Identity {
                     attendee_id: if admitted.content {
                         format!("{base}#content")
                     } else {
-                        base
+                        base.clone()
                     },
                     external_user_id: admitted.attendee.external_user_id,
                     content: admitted.content,
-                    may,
+                    may: admitted.attendee.capabilities,
+                    stored_as: Some(base),
+                    version: admitted.attendee.version,
                 };
+                if !identity.may_be_here() {
+                    return Err(SignalRefusal::Forbidden);
+                }
                 Ok(Box::new((admitted.meeting, identity)))
             })
         };
@@ -391,7 +393,8 @@ impl Exchange {
         let subscribed = session
             .stage
             .subscribe(&mut self.random, meeting, &viewer, offer, wish);
-        let muted = wish.audio_muted.unwrap_or(false) || !identity.may.audio.sends();
+        let may = identity.may;
+        let muted_itself = wish.audio_muted.unwrap_or(false);
         let (bridge, attendee_id) = (info.bridge, identity.attendee_id.clone());
         let meeting_id = info.id.clone();
 
@@ -400,20 +403,17 @@ impl Exchange {
             plan: Box::new(subscribed.plan),
         });
         if first {
-            if muted {
-                self.command(MediaCommand::Mute { leg, muted });
-            }
+            self.enforce_audio(leg, muted_itself || !may.audio.sends(), may);
             self.command(MediaCommand::Join { leg, bridge });
         }
         self.signal(now, conn, subscribe_ack(subscribed.ack));
-        if subscribed.no_room {
-            let why = "as many send video as can";
-            self.signal(now, conn, failure(ERROR_VIEW_ONLY, why));
+        if let Some(why) = subscribed.refused {
+            self.signal(now, conn, view_only(why));
         }
         if first {
             self.note(Note::CallAnswered { call });
             if let Some(meeting) = self.meetings.get_mut(&meeting_id) {
-                meeting.enter(now, &attendee_id, leg, call, muted);
+                meeting.enter(now, &attendee_id, leg, call, muted_itself);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::admit::{PhoneRefusal, SignalRefusal};
 use crate::ending::{Cause, Ending, Side};
 use crate::ivr::{Ivr, Step};
 use crate::keypad::Keypad;
-use crate::meeting::{Capabilities, Identity, MeetingInfo, Seat};
+use crate::meeting::{AttendeeInfo, Capabilities, Identity, MeetingInfo, Seat};
 use crate::note::TransactionId;
 use crate::phone::{self, Arrival, Dialled};
 
@@ -370,12 +370,23 @@ impl Exchange {
         let attendee = TransactionId::new(&mut self.random).to_string();
         let moderator = who.as_ref().is_some_and(|who| who.moderator);
         let invited = who.is_some();
-        let (name, may) = match who {
-            Some(who) => (who.attendee.external_user_id, who.attendee.capabilities),
+        let (name, may, stored_as, version) = match who {
+            Some(DialIn { mut attendee, .. }) => {
+                if !self.changes.bring_up_to_date(&mut attendee) {
+                    return Err(PhoneRefusal::UnknownMeeting);
+                }
+                let AttendeeInfo {
+                    attendee_id,
+                    external_user_id,
+                    capabilities,
+                    version,
+                } = attendee;
+                (external_user_id, capabilities, Some(attendee_id), version)
+            }
             None => {
                 let caller = self.callers.get(&call);
                 let name = caller.map(|caller| caller.name.clone());
-                (name.unwrap_or_default(), Capabilities::default())
+                (name.unwrap_or_default(), Capabilities::default(), None, 0)
             }
         };
         let identity = Identity {
@@ -383,6 +394,8 @@ impl Exchange {
             external_user_id: name,
             content: false,
             may,
+            stored_as,
+            version,
         };
         let meeting = self.room(now, info).ok_or(PhoneRefusal::MeetingEnded)?;
         if meeting.is_locked() && !invited {
@@ -408,14 +421,13 @@ impl Exchange {
         let bridge = meeting.info().bridge;
         meeting.enter(now, &place.attendee, leg, call, false);
         let muted = meeting.is_muted(&place.attendee);
+        let may = meeting.may(&place.attendee);
         if let Some(caller) = self.callers.get_mut(&call) {
             let keypad = Keypad::default();
             caller.state = State::Seated { place, keypad };
         }
+        self.enforce_audio(leg, muted, may);
         self.command(MediaCommand::Join { leg, bridge });
-        if muted {
-            self.command(MediaCommand::Mute { leg, muted });
-        }
         self.command(MediaCommand::Play {
             leg,
             prompt: Prompt::Joined,

@@ -7,6 +7,7 @@ use wire::plan::{MediaCommand, MediaEvent};
 use wire::signal::{SdkSignalFrame, SignalError};
 use wire::sip::{Message, SipError};
 
+use super::allow::{Allowed, Strangers};
 use crate::admit::SignalRefusal;
 use crate::meeting::{AttendeeInfo, ConnId, MeetingInfo};
 use crate::note::{Note, TransactionId};
@@ -121,12 +122,21 @@ pub enum Input {
         /// Its id.
         meeting: String,
     },
-    /// The attendee was deleted: out with it, and with its content share.
+    /// The attendee was deleted: out with it, its content share and the phones that dialled in as it.
     RemoveAttendee {
         /// The meeting's id.
         meeting: String,
         /// The attendee's id.
         attendee: String,
+    },
+    /// What attendees of a meeting may do was changed.
+    Allow {
+        /// The meeting's id.
+        meeting: String,
+        /// Those who are stored.
+        attendees: Vec<Allowed>,
+        /// The others, if they are meant.
+        strangers: Option<Strangers>,
     },
     /// No new calls or sessions from now on; those that there are go on.
     Drain,

@@ -9,6 +9,7 @@
 //! A browser's call is told to the record as a phone's is, with an id of its own; its end is told when its leg is
 //! closed. When all parties are gone and their grace times are over, nothing is held ([`Exchange::held`]).
 
+mod allow;
 mod browsers;
 mod callers;
 mod finds;
@@ -20,6 +21,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod virtual_time;
 
+pub use allow::{Allowed, Strangers};
 pub use io::{Admission, Admitted, Config, Counts, DialIn, Input, Lookup, Output};
 
 pub use crate::meeting::{AttendeeInfo, Capabilities, Capability, ConnId, MeetingInfo, VideoMax};
@@ -38,6 +40,7 @@ use crate::ending::Ending;
 use crate::meeting::Meeting;
 use crate::note::{Note, TransactionId};
 use crate::phone::{self, Phones};
+use allow::Changes;
 use callers::Caller;
 use finds::Finds;
 
@@ -63,6 +66,8 @@ pub struct Exchange {
     bridges: BTreeMap<BridgeId, String>,
     /// Meetings that ended a moment ago: an admission may have been on its way.
     ended: VecDeque<(Instant, String)>,
+    /// What attendees may do, as changed a moment ago: an admission from before may be on its way.
+    changes: Changes,
     last_leg: u64,
     draining: bool,
     out: VecDeque<Output>,
@@ -89,6 +94,7 @@ impl Exchange {
             meetings: BTreeMap::new(),
             bridges: BTreeMap::new(),
             ended: VecDeque::new(),
+            changes: Changes::default(),
             last_leg: FIRST_BROWSER_LEG,
             draining: false,
             out: VecDeque::new(),
@@ -130,6 +136,11 @@ impl Exchange {
             Input::RemoveAttendee { meeting, attendee } => {
                 self.remove_attendee(now, &meeting, &attendee);
             }
+            Input::Allow {
+                meeting,
+                attendees,
+                strangers,
+            } => self.allow(now, &meeting, &attendees, strangers.as_ref()),
             Input::Drain => self.draining = true,
             Input::DrainDeadline => self.drain_deadline(now),
         }
@@ -153,6 +164,7 @@ impl Exchange {
             .chain(meetings)
             .chain(ended)
             .chain(self.finds.next_timeout())
+            .chain(self.changes.next_timeout())
             .chain(self.phones.next_timeout())
             .min()
     }
@@ -164,6 +176,7 @@ impl Exchange {
         self.time_out_callers(now);
         self.time_out_meetings(now);
         self.finds.forget(now);
+        self.changes.forget(now);
         while self
             .ended
             .front()
@@ -214,6 +227,7 @@ impl Exchange {
             + self.meetings.len()
             + self.bridges.len()
             + self.ended.len()
+            + self.changes.len()
             + self.phones.held()
     }
 

@@ -53,21 +53,17 @@ impl Exchange {
         self.notes_of(&mut meeting);
     }
 
-    /// One attendee out, with its content share.
-    pub(super) fn remove_attendee(&mut self, now: Instant, meeting_id: &str, attendee_id: &str) {
-        for id in [attendee_id.to_owned(), format!("{attendee_id}#content")] {
-            let Some(meeting) = self.meetings.get_mut(meeting_id) else {
-                return;
-            };
-            let Some(seat) = meeting.seat(&id) else {
-                continue;
-            };
-            meeting.remove(now, &id, false);
-            match seat {
-                Seat::Browser(conn) => self.dismiss(now, conn, STATUS_REMOVED, Cause::Removed),
-                Seat::Phone(call) => self.hang_up(now, call, Ending::new(Cause::Removed)),
-                Seat::Away { .. } => {}
-            }
+    /// One party out.
+    pub(super) fn put_out(&mut self, now: Instant, meeting_id: &str, attendee_id: &str) {
+        let Some(meeting) = self.meetings.get_mut(meeting_id) else {
+            return;
+        };
+        let seat = meeting.seat(attendee_id);
+        meeting.remove(now, attendee_id, false);
+        match seat {
+            Some(Seat::Browser(conn)) => self.dismiss(now, conn, STATUS_REMOVED, Cause::Removed),
+            Some(Seat::Phone(call)) => self.hang_up(now, call, Ending::new(Cause::Removed)),
+            Some(Seat::Away { .. }) | None => {}
         }
     }
 

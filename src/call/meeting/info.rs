@@ -44,6 +44,8 @@ pub struct AttendeeInfo {
     pub external_user_id: String,
     /// What it may do.
     pub capabilities: Capabilities,
+    /// How often that was changed: of two accounts of the attendee, the one with the higher number is the newer.
+    pub version: u64,
 }
 
 /// What an attendee may send and receive (`AttendeeCapabilities`).

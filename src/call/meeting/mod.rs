@@ -9,6 +9,7 @@
 
 mod frames;
 mod info;
+mod may;
 mod messages;
 mod tiles;
 mod video;
@@ -47,6 +48,18 @@ pub struct Identity {
     pub content: bool,
     /// What it may do.
     pub may: Capabilities,
+    /// The attendee that is stored: its own base, or for a phone who it said it is. `None` for a phone that said nobody.
+    pub stored_as: Option<String>,
+    /// See [`AttendeeInfo::version`].
+    pub version: u64,
+}
+
+impl Identity {
+    /// Whether it may be in the meeting at all: a content share that may not be sent may not.
+    #[must_use]
+    pub fn may_be_here(&self) -> bool {
+        !self.content || self.may.content.sends()
+    }
 }
 
 /// Where an attendee is at present.
@@ -110,7 +123,10 @@ struct Attendee {
     live: bool,
     audio_stream: Option<u32>,
     leg: Option<LegId>,
+    /// As all see it: by itself, or because it may not speak.
     muted: bool,
+    /// By itself.
+    muted_itself: bool,
     /// When it lost its previous connection: messages since then are sent again.
     away_since: Option<Instant>,
     /// Video codecs that it can show; `None` as long as it has not said.
@@ -188,6 +204,7 @@ impl Meeting {
                 audio_stream: None,
                 leg: None,
                 muted: false,
+                muted_itself: false,
                 away_since: None,
                 codecs: None,
             },
@@ -210,6 +227,7 @@ impl Meeting {
         self.last_audio_stream += 1;
         let audio_stream = self.last_audio_stream;
         let before = attendee.audio_stream.replace(audio_stream);
+        attendee.muted_itself = muted;
         let muted = muted || !attendee.identity.may.audio.sends();
         attendee.muted = muted;
         attendee.leg = Some(leg);
@@ -403,6 +421,17 @@ impl Meeting {
         self.attendees
             .get(attendee_id)
             .map(|attendee| attendee.seat)
+    }
+
+    /// The leg of one attendee, while it is in the bridge.
+    #[must_use]
+    pub fn leg_of(&self, attendee_id: &str) -> Option<LegId> {
+        self.attendees.get(attendee_id)?.leg
+    }
+
+    /// Everybody in it, those who are away included.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.attendees.values().map(|attendee| &attendee.identity)
     }
 
     /// Who sits there.

@@ -4,7 +4,7 @@ use wire::plan::{StreamId, VideoCodec};
 use wire::signal::SdkSignalFrame;
 
 use super::video::{Source, Wish};
-use super::{Capabilities, ConnId, Meeting, Seat, Told, frames};
+use super::{Capabilities, Capability, ConnId, Meeting, Seat, Told, frames};
 use crate::note::Note;
 
 /// The most camera streams at once; the client shows that many tiles.
@@ -107,12 +107,7 @@ impl Meeting {
     /// INDEX for one attendee.
     #[must_use]
     pub fn index_for(&self, attendee_id: &str) -> SdkSignalFrame {
-        let may = self
-            .attendees
-            .get(attendee_id)
-            .map(|attendee| attendee.identity.may)
-            .unwrap_or_default();
-        self.index(&may)
+        self.index(&self.may(attendee_id))
     }
 
     /// Media measured the rates of video streams.
@@ -140,7 +135,8 @@ impl Meeting {
         };
         frames::index(
             self.sources.live().filter(|source| shows(may, source)),
-            self.video_is_full(),
+            // Whoever may not send finds no room for its camera.
+            self.video_is_full() || !may.video.sends(),
             self.participants(),
             codecs,
         )
@@ -156,7 +152,7 @@ impl Meeting {
                     return None;
                 };
                 let may = &attendee.identity.may;
-                let frame = if may.video.receives() && may.content.receives() {
+                let frame = if may.video == Capability::SendReceive && may.content.receives() {
                     index_for_most.clone()
                 } else {
                     self.index(may)

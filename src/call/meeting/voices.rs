@@ -17,6 +17,7 @@ impl Meeting {
         let Some(attendee) = self.attendees.get_mut(attendee_id) else {
             return muted;
         };
+        attendee.muted_itself = muted;
         attendee.muted = muted || !attendee.identity.may.audio.sends();
         let state = attendee.muted;
         if let (true, Some(audio_stream)) = (attendee.live, attendee.audio_stream) {

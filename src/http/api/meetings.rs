@@ -75,7 +75,7 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
         "UpdateAttendeeCapabilities" => {
             let capabilities = capabilities(input)?;
             let updated = control
-                .update_attendee(caller, &id, &who, capabilities)
+                .update_attendee(caller, &id, &who, &capabilities)
                 .await?;
             Ok(json!({"Attendee": attendee(&updated)}))
         }
@@ -87,7 +87,7 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
             let capabilities = capabilities(input)?;
             done(
                 control
-                    .update_attendees_except(caller, &id, &excluded, capabilities)
+                    .update_attendees_except(caller, &id, excluded, &capabilities)
                     .await,
             )
         }

@@ -91,6 +91,7 @@ impl Engine {
                 leg: place,
                 bridge: LOBBY,
                 muted: false,
+                deaf: false,
             },
         );
         self.enter_bridge(id, LOBBY);
@@ -115,6 +116,16 @@ impl Engine {
                     }
                     if let Some(Some(bridge)) = self.bridges.get_mut(place.bridge) {
                         bridge.set_muted(place.leg, muted);
+                    }
+                }
+            }
+            MediaCommand::Deafen { leg, deaf } => {
+                if let Some(place) = self.places.get_mut(&leg) {
+                    place.deaf = deaf;
+                    if let Some(Some(leg)) = self.legs.get_mut(place.leg)
+                        && let Some(Some(bridge)) = self.bridges.get_mut(place.bridge)
+                    {
+                        bridge.set_deaf(place.leg, leg, deaf);
                     }
                 }
             }
@@ -144,7 +155,7 @@ impl Engine {
                 now,
                 plan,
                 &self.identity,
-                bridge.encoders_mut(),
+                bridge.encoders_of(place.leg),
                 &mut self.around,
             );
             bridge.route(&mut self.legs);
@@ -223,7 +234,7 @@ impl Engine {
         if let Some(Some(leg)) = self.legs.get_mut(place.leg)
             && let Some(Some(bridge)) = self.bridges.get_mut(at)
         {
-            bridge.join(place.leg, leg, place.muted);
+            bridge.join(place.leg, leg, place.muted, place.deaf);
             bridge.route(&mut self.legs);
         }
     }

@@ -68,6 +68,7 @@ struct Place {
     leg: usize,
     bridge: usize,
     muted: bool,
+    deaf: bool,
 }
 
 /// Hashing with fixed keys, so that runs repeat. The keys of all tables here are given by the node.

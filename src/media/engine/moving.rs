@@ -12,6 +12,7 @@ use crate::leg::Leg;
 pub struct Moving {
     leg: Box<Leg>,
     muted: bool,
+    deaf: bool,
 }
 
 impl Engine {
@@ -29,14 +30,18 @@ impl Engine {
             self.ticks.stop();
         }
         let leg = self.legs.get_mut(place.leg).and_then(Option::take)?;
-        let muted = place.muted;
-        Some((Moving { leg, muted }, sockets))
+        let Place { muted, deaf, .. } = place;
+        Some((Moving { leg, muted, deaf }, sockets))
     }
 
     /// Puts a leg in, into the lobby, on the sockets as this engine's node names them. Both engines must have
     /// been made with the same epoch and certificate. Ids are unique among all engines of a node.
     pub fn put_in(&mut self, now: Instant, moving: Moving, sockets: [SocketId; 2]) {
-        let Moving { mut leg, muted } = moving;
+        let Moving {
+            mut leg,
+            muted,
+            deaf,
+        } = moving;
         leg.set_own_sockets(sockets);
         let id = leg.id();
         let at = self.free_place();
@@ -52,6 +57,7 @@ impl Engine {
                 leg: at,
                 bridge: LOBBY,
                 muted,
+                deaf,
             },
         );
         self.enter_bridge(id, LOBBY);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use call::exchange::{Admission, ConnId, Flow, FlowId, Lookup};
+use call::exchange::{Admission, Allowed, ConnId, Flow, FlowId, Lookup, Strangers};
 use call::transaction::ClientId;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -64,6 +64,12 @@ pub(crate) enum ToDesk {
     EndMeeting { meeting: String },
     /// An attendee was deleted.
     RemoveAttendee { meeting: String, attendee: String },
+    /// What attendees may do was changed.
+    Allow {
+        meeting: String,
+        attendees: Vec<Allowed>,
+        strangers: Option<Strangers>,
+    },
     /// Take no new calls; end the others when `deadline` passes; answer when none is left.
     Drain {
         deadline: Duration,
@@ -185,6 +191,24 @@ impl Handle {
     pub async fn remove_attendee(&self, meeting: String, attendee: String) -> Result<(), Gone> {
         self.send(ToDesk::RemoveAttendee { meeting, attendee })
             .await
+    }
+
+    /// Tells what attendees of a meeting may do from now on, and (`strangers`) what those may whom nobody has stored.
+    ///
+    /// # Errors
+    /// [`Gone`] when the node is shutting down.
+    pub async fn allow(
+        &self,
+        meeting: String,
+        attendees: Vec<Allowed>,
+        strangers: Option<Strangers>,
+    ) -> Result<(), Gone> {
+        self.send(ToDesk::Allow {
+            meeting,
+            attendees,
+            strangers,
+        })
+        .await
     }
 
     /// How much is going on.

@@ -219,6 +219,15 @@ impl Desk {
             }
             ToDesk::Found { query, found } => Input::Found { query, found },
             ToDesk::EndMeeting { meeting } => Input::EndMeeting { meeting },
+            ToDesk::Allow {
+                meeting,
+                attendees,
+                strangers,
+            } => Input::Allow {
+                meeting,
+                attendees,
+                strangers,
+            },
             ToDesk::RemoveAttendee { meeting, attendee } => {
                 Input::RemoveAttendee { meeting, attendee }
             }

@@ -2,6 +2,7 @@
 
 mod attendance;
 mod behaviour;
+mod capabilities;
 mod phones;
 mod video;
 mod world;

@@ -262,7 +262,7 @@ fn the_twenty_sixth_camera_is_asked_to_stay_a_viewer() {
     let last = last.unwrap();
     assert!(world.ack(last).allocations.is_empty());
     assert!(world.ack(last).sdp_answer.unwrap().contains("a=inactive"));
-    assert_eq!(error_of(&world.last(last, Type::Notification)), Some(206));
+    assert_eq!(error_of(&world.last(last, Type::AudioStatus)), Some(206));
     assert!(world.closed.is_empty());
     let index = world.last(last, Type::Index).index.unwrap();
     assert_eq!((index.sources.len(), index.at_capacity), (25, Some(true)));

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) shard_refuses: Option<Refused>,
     /// The shard takes its time with everything.
     pub(super) shard_sleeps: bool,
+    /// Who dials with three digits more.
+    pub(super) guest: AttendeeInfo,
     last_conn: u64,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn admitted(name: &str) -> Admitted {
             attendee_id: base.to_owned(),
             external_user_id: format!("ext-{base}"),
             capabilities: Capabilities::default(),
+            version: 0,
         },
         content,
     }
@@ -106,6 +109,12 @@ impl World {
             ended_for_good: Vec::new(),
             shard_refuses: None,
             shard_sleeps: false,
+            guest: AttendeeInfo {
+                attendee_id: "host".to_owned(),
+                external_user_id: "Hanna".to_owned(),
+                capabilities: Capabilities::default(),
+                version: 0,
+            },
             last_conn: 0,
         }
     }
@@ -162,11 +171,7 @@ impl World {
         let (query, digits) = self.asked.remove(0);
         let pin = &digits[..10];
         let host = |suffix: &str| DialIn {
-            attendee: AttendeeInfo {
-                attendee_id: "host".to_owned(),
-                external_user_id: "Hanna".to_owned(),
-                capabilities: Capabilities::default(),
-            },
+            attendee: self.guest.clone(),
             moderator: suffix == HOST,
         };
         let found = match (self.directory.get(pin), &digits[10..]) {

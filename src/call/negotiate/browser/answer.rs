@@ -20,10 +20,6 @@ pub struct Terms<'a> {
     pub session_id: u64,
     /// Which answer of the leg this is, growing.
     pub version: u64,
-    /// Whether the browser may be heard.
-    pub hears_them: bool,
-    /// Whether the browser may hear.
-    pub they_hear: bool,
     /// What each video section is for, in the order of the offer; missing ones are idle.
     pub video: &'a [VideoUse],
     /// Codecs that the browser may send: those that all viewers show.
@@ -176,11 +172,8 @@ impl<'a> Writer<'a> {
         if !is_kept(section) {
             return self.rejected(section);
         }
-        let direction = limited(
-            section.direction.reversed(),
-            self.terms.they_hear,
-            self.terms.hears_them,
-        );
+        // Whoever may not speak or hear is kept from it by the bridge, which can give it back without a new offer.
+        let direction = section.direction.reversed();
         let pt = opus.payload_type;
         let types = match red {
             // Its own order: what stands first is what it sends.
@@ -436,18 +429,6 @@ fn is_kept(section: &Section) -> bool {
             Kind::Video { formats, .. } => !formats.is_empty(),
             Kind::Other => false,
         }
-}
-
-fn limited(direction: Direction, may_send: bool, may_receive: bool) -> Direction {
-    match (
-        direction.sends() && may_send,
-        direction.receives() && may_receive,
-    ) {
-        (true, true) => Direction::SendRecv,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::RecvOnly,
-        (false, false) => Direction::Inactive,
-    }
 }
 
 fn direction_name(direction: Direction) -> &'static str {

@@ -30,8 +30,6 @@ fn answer(text: &str, video: &[VideoUse]) -> Answer {
         local: &local(),
         session_id: 42,
         version: 1,
-        hears_them: true,
-        they_hear: true,
         video,
         codecs: &[VideoCodec::H264, VideoCodec::Vp8],
     })
@@ -202,8 +200,6 @@ fn a_camera_sends_only_what_all_viewers_show() {
         local: &local(),
         session_id: 1,
         version: 1,
-        hears_them: true,
-        they_hear: true,
         video: &[camera(1)],
         codecs: &[VideoCodec::Vp8],
     });
@@ -294,31 +290,6 @@ fn a_purpose_that_the_direction_does_not_allow_makes_the_section_inactive() {
     assert!(has(&section(&answer, 1), "a=inactive"));
     assert!(has(&section(&answer, 2), "a=inactive"));
     assert!(answer.plan.video_receive.is_empty() && answer.plan.video_send.is_empty());
-}
-
-#[test]
-fn who_may_not_speak_or_hear_is_answered_so() {
-    let text = offer(&[]);
-    let with = |hears_them, they_hear| {
-        Offer::read(&text)
-            .unwrap()
-            .answer(&Terms {
-                local: &local(),
-                session_id: 1,
-                version: 1,
-                hears_them,
-                they_hear,
-                video: &[],
-                codecs: &[],
-            })
-            .plan
-            .audio
-            .unwrap()
-            .direction
-    };
-    assert_eq!(with(false, true), Direction::SendOnly);
-    assert_eq!(with(true, false), Direction::RecvOnly);
-    assert_eq!(with(false, false), Direction::Inactive);
 }
 
 #[test]

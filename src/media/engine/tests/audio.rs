@@ -204,6 +204,63 @@ fn a_muted_phone_is_not_heard_until_it_is_unmuted() {
 }
 
 #[test]
+fn a_deaf_leg_hears_its_prompts_and_nobody_until_it_may_hear_again() {
+    for codec in [AudioCodec::Pcmu, AudioCodec::G722, AudioCodec::Opus] {
+        let mut world = World::new(2);
+        let plain = || (Protection::Plain, Protection::Plain);
+        connect(&mut world, LegId(1), LegId(11), codec, plain());
+        connect(&mut world, LegId(2), LegId(12), codec, plain());
+        let (leg, deaf) = (LegId(2), true);
+        // Before it joins as well as afterwards.
+        world.command(SERVER, MediaCommand::Deafen { leg, deaf });
+        for leg in [LegId(1), LegId(2)] {
+            world.command(
+                SERVER,
+                MediaCommand::Join {
+                    leg,
+                    bridge: BRIDGE,
+                },
+            );
+        }
+        world.engines[PHONES].set_clip(Prompt::File, tone(700.0, Duration::from_secs(30)));
+        world.engines[PHONES].set_tap(LegId(12), true);
+        let (phone, prompt) = (LegId(11), Prompt::File);
+        world.command(PHONES, MediaCommand::Play { leg: phone, prompt });
+        let heard = |world: &mut World| {
+            world.run(Duration::from_secs(2));
+            world.heard.remove(&LegId(12)).unwrap()
+        };
+        assert!(loudness(&heard(&mut world)) < 30.0, "{codec:?}");
+        for deaf in [false, true, false] {
+            world.command(SERVER, MediaCommand::Deafen { leg, deaf });
+            let heard = heard(&mut world);
+            let settled = &heard[24_000..];
+            if deaf {
+                assert!(loudness(settled) < 30.0, "{codec:?}");
+            } else {
+                assert!(share_of_tone(settled, 700.0) > 0.95, "{codec:?}");
+            }
+        }
+        world.command(SERVER, MediaCommand::Deafen { leg, deaf });
+        world.engines[SERVER].set_clip(Prompt::Joined, tone(1200.0, Duration::from_secs(2)));
+        let prompt = Prompt::Joined;
+        world.command(SERVER, MediaCommand::Play { leg, prompt });
+        let prompted = heard(&mut world);
+        assert!(
+            share_of_tone(&prompted[24_000..72_000], 1200.0) > 0.95,
+            "{codec:?}"
+        );
+        // It was sent a packet for every 20 ms of it all, and all of them arrived.
+        let sample = world.engines[PHONES].ledger();
+        assert_eq!(sample.drops().map(|(_, n)| n).sum::<u64>(), 0);
+        for leg in [LegId(1), LegId(2)] {
+            world.command(SERVER, MediaCommand::Close { leg });
+        }
+        world.check_books();
+    }
+}
+
+#[test]
 fn a_prompt_is_heard_by_its_leg_alone_and_its_end_is_told_once() {
     let mut world = World::new(2);
     let plain = || (Protection::Plain, Protection::Plain);

@@ -86,7 +86,7 @@ fn it_goes_on_under_the_same_keys_and_without_a_gap_in_numbers() {
 }
 
 #[test]
-fn one_without_sockets_of_its_own_stays_and_a_muted_one_stays_muted() {
+fn one_without_sockets_of_its_own_stays_and_a_muted_and_deaf_one_stays_so() {
     let mut world = apart();
     let shared = world.bind(FIRST);
     let browser = LegId(3);
@@ -102,9 +102,18 @@ fn one_without_sockets_of_its_own_stays_and_a_muted_one_stays_muted() {
             muted: true,
         },
     );
+    let (leg, deaf) = (MOVES, true);
+    world.command(FIRST, MediaCommand::Deafen { leg, deaf });
     assert!(world.move_leg(FIRST, SECOND, MOVES));
     let bridge = BRIDGE;
     world.command(SECOND, MediaCommand::Join { leg: MOVES, bridge });
+    world.run(Duration::from_secs(3));
+    for who in [ANN, BEN] {
+        assert!(loudness(&world.heard[&who][48_000..]) < 30.0, "{who:?}");
+    }
+    let (leg, deaf) = (MOVES, false);
+    world.command(SECOND, MediaCommand::Deafen { leg, deaf });
+    world.heard.clear();
     world.run(Duration::from_secs(3));
     assert!(loudness(&world.heard[&BEN][48_000..]) < 30.0);
     assert!(share_of_tone(&world.heard[&ANN][48_000..], 1100.0) > 0.95);
