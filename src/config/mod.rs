@@ -176,6 +176,8 @@ pub struct Numbers {
 pub struct Domains {
     /// The name server that is asked for the records that prove domains; `None`: those of the machine.
     pub name_server: Option<SocketAddr>,
+    /// From a claim to the first time that its record is looked for unasked; then ever more seldom.
+    pub first_check: Duration,
 }
 
 /// Section `media`.
@@ -267,6 +269,8 @@ pub struct Drain {
 pub struct Limits {
     /// Attendees of one meeting.
     pub attendees: usize,
+    /// How long a meeting goes on that nobody is in any more.
+    pub empty_meeting: Duration,
     /// Video streams that one attendee is sent at once.
     pub video: usize,
     /// Octets of a request's body.
@@ -603,6 +607,7 @@ impl Config {
             },
             domains: Domains {
                 name_server: read.optional_address("domains.name_server")?,
+                first_check: read.duration("domains.first_check", seconds(1), seconds(86_400))?,
             },
             media: Media {
                 listen: read.listen("media.listen")?,
@@ -638,6 +643,11 @@ impl Config {
             },
             limits: Limits {
                 attendees: read.number("limits.attendees", 1, 250)?,
+                empty_meeting: read.duration(
+                    "limits.empty_meeting",
+                    seconds(1),
+                    seconds(86_400),
+                )?,
                 video: read.number("limits.video", 0, 25)?,
                 http_body: read.number("limits.http_body", 1024, 64 << 20)?,
                 http_connections: read.number("limits.http_connections", 1, 1 << 20)?,

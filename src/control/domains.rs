@@ -1,8 +1,62 @@
 //! Domains: claimed by an account, verified by a TXT record, removed with all who came by them.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
 use super::{Caller, Control, Refusal, now_ms};
 use crate::node::names::NoAnswer;
 use crate::store::{Account, Domain, Released};
+
+/// When the records of pending domains are looked for without anybody asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DomainChecks {
+    /// From the claim to the first time.
+    pub first: Duration,
+    /// Between two times, at most.
+    pub longest: Duration,
+    /// From the claim on, after which it is left to people.
+    pub give_up: Duration,
+}
+
+impl DomainChecks {
+    /// So long after the claim for the first time, then ever more seldom: six hours apart at most, for two weeks.
+    #[must_use]
+    pub fn new(first: Duration) -> Self {
+        Self {
+            first,
+            longest: Duration::from_secs(6 * 3600),
+            give_up: Duration::from_secs(14 * 86_400),
+        }
+    }
+
+    fn first_ms(self) -> i64 {
+        milliseconds(self.first)
+    }
+
+    /// When to look again at a domain that was claimed then and is looked at now: when it is twice as old, since a
+    /// record that is not there after a day will hardly come within the minute.
+    fn after(self, created_ms: i64, now_ms: i64) -> Option<i64> {
+        let age = now_ms.saturating_sub(created_ms);
+        let wait = age.clamp(
+            self.first_ms(),
+            milliseconds(self.longest).max(self.first_ms()),
+        );
+        (age < milliseconds(self.give_up)).then(|| now_ms + wait)
+    }
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// How often it is seen to, at most.
+const ROUND: Duration = Duration::from_secs(15);
+/// Domains of one round, and of those at once: name servers that do not answer take seconds each.
+const MOST_IN_A_ROUND: u32 = 64;
+/// See [`MOST_IN_A_ROUND`].
+const AT_ONCE: usize = 8;
 
 /// What an account may claim at once.
 const MOST: i64 = 100;
@@ -44,9 +98,15 @@ impl Control {
     ) -> Result<Domain, Refusal> {
         let account = self.account(caller, account_id).await?;
         let name = domain_name(name)?;
-        self.free_for(&account, &name).await?;
+        self.free_for(&account.account_id, &name).await?;
         self.store
-            .claim_domain(&account.account_id, &name, MOST, now_ms())
+            .claim_domain(
+                &account.account_id,
+                &name,
+                MOST,
+                now_ms(),
+                now_ms() + self.domain_checks.first_ms(),
+            )
             .await?
             .ok_or_else(|| {
                 Refusal::LimitExceeded(format!("an account may claim {MOST} domains at most"))
@@ -99,11 +159,17 @@ impl Control {
         if domain.verified_ms.is_some() {
             return Ok(domain);
         }
-        self.free_for(&account, &domain.name).await?;
+        self.look_for_record(&domain).await?;
+        self.domain_of(&account, &domain.name).await
+    }
+
+    /// Looks for the record of a domain that is pending.
+    async fn look_for_record(&self, domain: &Domain) -> Result<(), Refusal> {
+        self.free_for(&domain.account_id, &domain.name).await?;
         let record = domain.record_name();
         let found = self.names.text(&record).await;
         self.store
-            .domain_checked(&account.account_id, &domain.name, now_ms())
+            .domain_checked(&domain.account_id, &domain.name, now_ms())
             .await?;
         let said = match found {
             Ok(said) => said,
@@ -124,12 +190,55 @@ impl Control {
         }
         let verified = self
             .store
-            .verify_domain(&account.account_id, &domain.name, now_ms())
+            .verify_domain(&domain.account_id, &domain.name, now_ms())
             .await?;
         if !verified {
-            self.free_for(&account, &domain.name).await?;
+            self.free_for(&domain.account_id, &domain.name).await?;
         }
-        self.domain_of(&account, &domain.name).await
+        Ok(())
+    }
+
+    /// Looks for the records of pending domains, again and again and ever more seldom, until it is stopped.
+    pub(crate) async fn watch_domains(self, stop: CancellationToken) {
+        let mut round = tokio::time::interval(self.domain_checks.first.min(ROUND));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = round.tick() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.check_domains() => {}
+            }
+        }
+    }
+
+    /// One round: those that are due, a few at a time.
+    async fn check_domains(&self) {
+        let now = now_ms();
+        let next = |domain: &Domain| self.domain_checks.after(domain.created_ms, now);
+        let due = match self
+            .store
+            .domains_to_check(now, MOST_IN_A_ROUND, next)
+            .await
+        {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "pending domains cannot be looked up");
+                return;
+            }
+        };
+        for some in due.chunks(AT_ONCE) {
+            join_all(some.iter().map(|domain| self.check_domain(domain))).await;
+        }
+    }
+
+    async fn check_domain(&self, domain: &Domain) {
+        let (name, account_id) = (&domain.name, &domain.account_id);
+        match self.look_for_record(domain).await {
+            Ok(()) => tracing::info!(name, account_id, "a domain is verified"),
+            Err(why) => tracing::debug!(name, account_id, %why, "a domain stays pending"),
+        }
     }
 
     /// Gives up a domain: its users are signed out; those who were registered are released, suspended ones stay so.
@@ -150,9 +259,9 @@ impl Control {
     }
 
     /// A domain is one account's.
-    async fn free_for(&self, account: &Account, name: &str) -> Result<(), Refusal> {
+    async fn free_for(&self, account_id: &str, name: &str) -> Result<(), Refusal> {
         match self.store.domain_holder(name).await? {
-            Some(holder) if holder != account.account_id => Err(Refusal::Conflict(format!(
+            Some(holder) if holder != account_id => Err(Refusal::Conflict(format!(
                 "{name} is verified for another account"
             ))),
             _ => Ok(()),
@@ -217,6 +326,32 @@ const SHARED: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_looked_for_when_the_claim_is_twice_as_old_and_not_for_ever() {
+        let (minute, hour, day) = (60_000, 3_600_000, 86_400_000);
+        let checks = DomainChecks::new(Duration::from_secs(60));
+        let claimed = 1_000_000_000_000;
+        let mut now = claimed + checks.first_ms();
+        let mut times = Vec::new();
+        loop {
+            times.push(now - claimed);
+            match checks.after(claimed, now) {
+                Some(next) => now = next,
+                None => break,
+            }
+        }
+        let first: Vec<i64> = (0..9).map(|doubled| minute << doubled).collect();
+        assert_eq!(times[..9], first);
+        assert!(times.windows(2).all(|two| two[1] - two[0] <= 6 * hour));
+        assert!((60..80).contains(&times.len()), "{}", times.len());
+        assert!((14 * day..15 * day).contains(times.last().unwrap()));
+        // A clock that was set back does no harm.
+        assert_eq!(
+            checks.after(claimed, claimed - hour),
+            Some(claimed - hour + minute)
+        );
+    }
 
     #[test]
     fn one_domain_has_one_name() {

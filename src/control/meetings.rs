@@ -1,5 +1,7 @@
 //! Meetings: made, found, listed, ended.
 
+use std::time::Duration;
+
 use call::exchange::{DialIn, Lookup};
 use call::meeting::{MeetingInfo, VideoMax};
 use serde_json::Value;
@@ -142,8 +144,17 @@ impl Directory {
 
     /// A moderator ended the meeting by phone, or it ended by being empty: nobody finds it any more.
     pub async fn end(&self, meeting_id: &str) {
-        if let Err(error) = self.store.end_meeting(meeting_id, now_ms()).await {
+        let end = || self.store.end_meeting(meeting_id, now_ms());
+        if let Err(error) = patiently(end).await {
             tracing::error!(%error, meeting_id, "a meeting that has ended goes on in the store");
+        }
+    }
+
+    /// Somebody is in the meeting on that server.
+    pub async fn hold(&self, meeting_id: &str, server: &str) {
+        let hold = || self.store.hold_meeting(meeting_id, server);
+        if let Err(error) = patiently(hold).await {
+            tracing::error!(%error, meeting_id, "after a restart this meeting would not end by itself");
         }
     }
 
@@ -168,6 +179,25 @@ impl Directory {
         }
     }
 }
+
+/// Tries something until the database is back, for ten minutes: the calls go on without it meanwhile.
+async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 0..TRIES {
+        match attempt().await {
+            Err(error) if error.is_passing() => tokio::time::sleep(BETWEEN_TRIES).await,
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
+/// See [`patiently`].
+const TRIES: u32 = 120;
+/// See [`patiently`].
+const BETWEEN_TRIES: Duration = Duration::from_secs(5);
 
 /// The largest camera video that a meeting's features allow.
 #[must_use]

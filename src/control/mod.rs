@@ -56,6 +56,8 @@ pub struct Control {
     pub max_attendees: usize,
     /// Who is asked for the records that prove domains.
     pub(crate) names: Names,
+    /// When they are asked without anybody's request.
+    pub domain_checks: domains::DomainChecks,
     /// The numbers that can be ordered.
     pub inventory: Arc<Inventory>,
     /// What page tokens are signed with.

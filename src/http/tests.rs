@@ -56,6 +56,7 @@ pub(super) async fn server() -> Server {
             audio: "127.0.0.1:3478".to_owned(),
         },
         names: crate::node::names::Names::system(),
+        domain_checks: crate::control::domains::DomainChecks::new(Duration::from_secs(60)),
         max_attendees: 250,
         inventory: Arc::new(Inventory::default()),
         page_key: "key".into(),

@@ -9,6 +9,7 @@ pub mod caller;
 mod certificate;
 pub mod desk;
 mod door;
+mod identity;
 mod listen;
 pub(crate) mod names;
 mod reach;
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, ConfigError};
 use crate::control::access::Pace;
 use crate::control::audit::Trail;
+use crate::control::domains::DomainChecks;
 use crate::control::{Control, Inventory, now_ms};
 use crate::http;
 use crate::record::figures::Figures;
@@ -262,6 +264,7 @@ impl Node {
                 .domains
                 .name_server
                 .map_or_else(Names::system, Names::of),
+            domain_checks: DomainChecks::new(config.domains.first_check),
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
             pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),
@@ -271,7 +274,10 @@ impl Node {
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let library = wiring::library(control.directory());
+        let server = identity::of(&config.node.data)
+            .map_err(|e| fault("cannot name this server in its data folder", &e))?;
+        let held = store.held_meetings(&server).await?;
+        let library = wiring::library(control.directory(), server);
         let exchange = Exchange::new(
             wiring::exchange_config(config, &local)?,
             (Instant::now(), SystemTime::now()),
@@ -295,12 +301,15 @@ impl Node {
             reach,
         );
         tasks.spawn(task.run());
+        // The queue to the desk is empty as yet: this does not wait.
+        let _ = desk.resume(held).await;
 
         let names = certificate::own_names(config.node.meet_domain().as_deref(), &local);
         let certificates = Certificates::load(config, names)?;
         let accepting = Arc::new(AtomicBool::new(true));
         let admin = http::admin::bind(run_folder.folder())
             .map_err(|e| fault("cannot make the administration socket", &e))?;
+        tasks.spawn(control.clone().watch_domains(stop.clone()));
         wiring::Servers {
             config,
             control,

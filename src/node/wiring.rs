@@ -235,6 +235,7 @@ pub(super) fn exchange_config(
         SrtpPolicy::Off => CallSrtp::Off,
     };
     let mut exchange = exchange::Config::new(seed()?);
+    exchange.empty_meeting = config.limits.empty_meeting;
     exchange.phones.domains = config
         .node
         .meet_domain()
@@ -300,12 +301,17 @@ pub(super) fn believed_servers(config: &Config) -> Result<Option<Arc<ClientConfi
 }
 
 /// What calls want of the store.
-pub(super) fn library(directory: Directory) -> Library {
+pub(super) fn library(directory: Directory, server: String) -> Library {
     let ending = directory.clone();
+    let holding = directory.clone();
     Library {
         find: Arc::new(move |digits: String| {
             let directory = directory.clone();
             Box::pin(async move { directory.find_by_dialled(&digits).await })
+        }),
+        hold: Arc::new(move |meeting: String| {
+            let (directory, server) = (holding.clone(), server.clone());
+            Box::pin(async move { directory.hold(&meeting, &server).await })
         }),
         end: Arc::new(move |meeting: String| {
             let directory = ending.clone();

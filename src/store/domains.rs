@@ -43,6 +43,7 @@ impl Store {
         name: &str,
         most: i64,
         now_ms: i64,
+        next_check_ms: i64,
     ) -> Result<Option<Domain>, StoreError> {
         let token = draw::uuid()?.replace('-', "");
         let mut transaction = self.write().await?;
@@ -55,13 +56,14 @@ impl Store {
             return Ok(None);
         }
         sqlx::query(
-            "INSERT INTO domains (account_id, name, token, created_ms) VALUES ($1, $2, $3, $4) \
+            "INSERT INTO domains (account_id, name, token, created_ms, next_check_ms) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (account_id, name) DO NOTHING",
         )
         .bind(account_id.to_owned())
         .bind(name.to_owned())
         .bind(token)
         .bind(now_ms)
+        .bind(next_check_ms)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -105,6 +107,51 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// Takes pending domains whose records are to be looked for by now, the longest due first, and puts down when the
+    /// next time is (`next`; `None`: never): so of several servers one looks, and one that dies has looked.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn domains_to_check(
+        &self,
+        now_ms: i64,
+        most: u32,
+        next: impl Fn(&Domain) -> Option<i64> + Send,
+    ) -> Result<Vec<Domain>, StoreError> {
+        // Nothing is due most of the time, and who only looks need not wait for a turn to write.
+        let due = sqlx::query(
+            "SELECT 1 FROM domains WHERE verified_ms IS NULL AND next_check_ms <= $1 LIMIT 1",
+        )
+        .bind(now_ms)
+        .fetch_optional(&self.pool)
+        .await?;
+        if due.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.write().await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM domains WHERE verified_ms IS NULL AND next_check_ms <= $1 \
+             ORDER BY next_check_ms LIMIT $2"
+        );
+        let taken: Vec<Domain> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(now_ms)
+            .bind(i64::from(most))
+            .fetch_all(&mut *transaction)
+            .await?;
+        for domain in &taken {
+            sqlx::query(
+                "UPDATE domains SET next_check_ms = $1 WHERE account_id = $2 AND name = $3",
+            )
+            .bind(next(domain))
+            .bind(domain.account_id.clone())
+            .bind(domain.name.clone())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(taken)
     }
 
     /// Notes that a domain's record was looked for.

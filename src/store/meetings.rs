@@ -174,6 +174,34 @@ impl Store {
         Ok(())
     }
 
+    /// Notes which server somebody is in a running meeting on.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn hold_meeting(&self, meeting_id: &str, server: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE meetings SET held_by = $1 WHERE meeting_id = $2 AND ended_ms IS NULL",
+        )
+        .bind(server.to_owned())
+        .bind(meeting_id.to_owned());
+        self.change(query).await?;
+        Ok(())
+    }
+
+    /// The running meetings that somebody was in on that server last.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn held_meetings(&self, server: &str) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT meeting_id FROM meetings WHERE held_by = $1 AND ended_ms IS NULL",
+        )
+        .bind(server.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
     async fn one(
         &self,
         condition: &'static str,
@@ -322,6 +350,24 @@ pub(super) mod tests {
             store.running_meetings("123456789012", 10).await.unwrap(),
             vec![new]
         );
+    }
+
+    #[tokio::test]
+    async fn a_running_meeting_is_held_by_the_server_that_somebody_was_in_it_on_last() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let mut ids = Vec::new();
+        for token in ["never", "here", "elsewhere", "over"] {
+            let (made, _) = store.create_meeting(asked(token), &[], 1).await.unwrap();
+            ids.push(made.meeting_id);
+        }
+        for (id, server) in [(1, "a"), (2, "a"), (2, "b"), (3, "a")] {
+            store.hold_meeting(&ids[id], server).await.unwrap();
+        }
+        assert!(store.end_meeting(&ids[3], 2).await.unwrap());
+        let held = |server| store.held_meetings(server);
+        assert_eq!(held("a").await.unwrap(), [ids[1].as_str()]);
+        assert_eq!(held("b").await.unwrap(), [ids[2].as_str()]);
     }
 
     #[tokio::test]

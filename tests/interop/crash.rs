@@ -5,8 +5,11 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::dialler::Dialler;
 use crate::support::scripts::script;
-use crate::support::server::Server;
+use crate::support::server::{Meeting, Server};
+use crate::support::signed::Client;
+use crate::support::wait_for;
 
 /// Kills the server that often, each time at another moment of a stream of writes.
 fn killed(times: u64) {
@@ -56,3 +59,29 @@ fn no_acknowledged_write_is_lost_or_half_done_by_kill() {
 fn no_acknowledged_write_is_lost_or_half_done_by_kill_at_full_count() {
     killed(50);
 }
+
+#[test]
+fn a_meeting_that_is_empty_after_a_restart_ends_and_one_to_come_waits() {
+    let mut server = Server::start(&[("limits.empty_meeting", "5s"), ("media.timeout", "10m")]);
+    let (held, to_come) = (server.meeting_create(), server.meeting_create());
+    let mut call = Dialler::new(server.ready().sip_udp.unwrap(), &held.pin);
+    let answer = call.invite(OFFER);
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    // The store hears of it beside the call.
+    thread::sleep(Duration::from_secs(2));
+    server.kill();
+    server.start_again();
+    let mut client = Client::new(&server);
+    let mut status = |meeting: &Meeting| {
+        let path = format!("/meetings/{}", meeting.meeting_id);
+        let request = client.request("GET", &path, &[], "");
+        client.exchange(&request).0
+    };
+    wait_for("the empty meeting to end", Duration::from_secs(30), || {
+        (status(&held) == 404).then_some(())
+    });
+    assert_eq!(status(&to_come), 200);
+}
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 9 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";

@@ -1,11 +1,15 @@
 //! Domains: claimed by the signed API and `campanile admin`, proved to the real server by a real answer of DNS.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::dns::NameServer;
 use crate::support::peers::python;
 use crate::support::scripts::{script, succeed};
 use crate::support::server::{Server, campanile};
+use crate::support::signed::Client;
+use crate::support::wait_for;
 
 const TXT: u16 = 16;
 
@@ -88,3 +92,54 @@ fn a_domain_is_an_accounts_once_its_record_is_found_and_nobody_elses() {
     case(&server, &["verified", a, b]);
     assert_eq!(admin(&server, &["domain", "list", b]).lines().count(), 2);
 }
+
+#[test]
+fn a_pending_domain_is_looked_for_again_and_again_without_anybody_asking() {
+    if python().is_none() {
+        return;
+    }
+    let dns = NameServer::start(Vec::new());
+    let server = Server::start(&[
+        ("domains.name_server", &dns.address.to_string()),
+        ("domains.first_check", "1s"),
+    ]);
+    let mut client = Client::new(&server);
+    let account = client.ask("POST", "/accounts", &[], r#"{"Name":"A"}"#);
+    let account = account["Account"]["AccountId"].as_str().unwrap().to_owned();
+    let path = format!("/campanile/accounts/{account}/domains");
+    let claim = client.ask("POST", &path, &[], r#"{"Name":"example.test"}"#);
+    let (name, value) = (
+        claim["Domain"]["RecordName"].as_str().unwrap(),
+        claim["Domain"]["RecordValue"].as_str().unwrap(),
+    );
+    let line = "16 _campanile.example.test";
+    wait_for("the record to be looked for twice", WAITING, || {
+        let asked = dns.asked();
+        (asked.iter().filter(|it| *it == line).count() >= 2).then_some(())
+    });
+    let status = |client: &mut Client| {
+        let told = client.ask("GET", &format!("{path}/example.test"), &[], "");
+        told["Domain"]["Status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status(&mut client), "Pending verification");
+    // A name server that fails is asked again as well.
+    dns.fail(true);
+    let before = dns.asked().len();
+    wait_for("a name server that fails to be asked", WAITING, || {
+        (dns.asked().len() > before).then_some(())
+    });
+    dns.fail(false);
+    dns.add(name, TXT, txt(&[value]));
+    wait_for("the domain to be verified", WAITING, || {
+        (status(&mut client) == "Verified").then_some(())
+    });
+    let told = client.ask("GET", &format!("/accounts/{account}"), &[], "");
+    assert_eq!(told["Account"]["AccountType"], "EnterpriseLWA");
+    // Nobody looks any more.
+    let asked = dns.asked().len();
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(dns.asked().len(), asked);
+}
+
+/// Each time is twice as far from the claim as the one before.
+const WAITING: Duration = Duration::from_secs(60);

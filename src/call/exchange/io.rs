@@ -129,6 +129,12 @@ pub enum Input {
         /// The attendee's id.
         attendee: String,
     },
+    /// Somebody was in these meetings when this server ran before, and they did not end: as long as nobody comes
+    /// back, they are as empty as one that the last one has just left.
+    Resume {
+        /// Their ids.
+        meetings: Vec<String>,
+    },
     /// What attendees of a meeting may do was changed.
     Allow {
         /// The meeting's id.
@@ -204,6 +210,12 @@ pub enum Output {
     },
     /// A moderator ended the meeting, or it ended because nobody was in it any more: nobody may come in again.
     EndMeeting {
+        /// Its id.
+        meeting: String,
+    },
+    /// Somebody is in the meeting for the first time since it was [resumed](Input::Resume) or made: from now on it
+    /// is one to be ended when it is empty.
+    HoldMeeting {
         /// Its id.
         meeting: String,
     },

@@ -27,7 +27,7 @@ pub use io::{Admission, Admitted, Config, Counts, DialIn, Input, Lookup, Output}
 pub use crate::meeting::{AttendeeInfo, Capabilities, Capability, ConnId, MeetingInfo, VideoMax};
 pub use crate::transaction::{Flow, FlowId, Transport};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rand::rngs::StdRng;
@@ -66,6 +66,8 @@ pub struct Exchange {
     bridges: BTreeMap<BridgeId, String>,
     /// Meetings that ended a moment ago: an admission may have been on its way.
     ended: VecDeque<(Instant, String)>,
+    /// Meetings from before, until when they are waited for.
+    resumed: Option<(Instant, BTreeSet<String>)>,
     /// What attendees may do, as changed a moment ago: an admission from before may be on its way.
     changes: Changes,
     last_leg: u64,
@@ -94,6 +96,7 @@ impl Exchange {
             meetings: BTreeMap::new(),
             bridges: BTreeMap::new(),
             ended: VecDeque::new(),
+            resumed: None,
             changes: Changes::default(),
             last_leg: FIRST_BROWSER_LEG,
             draining: false,
@@ -136,6 +139,7 @@ impl Exchange {
             Input::RemoveAttendee { meeting, attendee } => {
                 self.remove_attendee(now, &meeting, &attendee);
             }
+            Input::Resume { meetings } => self.resume(now, meetings),
             Input::Allow {
                 meeting,
                 attendees,
@@ -163,6 +167,7 @@ impl Exchange {
             .chain(callers)
             .chain(meetings)
             .chain(ended)
+            .chain(self.resumed.as_ref().map(|(until, _)| *until))
             .chain(self.finds.next_timeout())
             .chain(self.changes.next_timeout())
             .chain(self.phones.next_timeout())
@@ -175,6 +180,7 @@ impl Exchange {
         self.time_out_sessions(now);
         self.time_out_callers(now);
         self.time_out_meetings(now);
+        self.time_out_resumed(now);
         self.finds.forget(now);
         self.changes.forget(now);
         while self
@@ -228,6 +234,7 @@ impl Exchange {
             + self.bridges.len()
             + self.ended.len()
             + self.changes.len()
+            + self.resumed.as_ref().map_or(0, |(_, ids)| ids.len())
             + self.phones.held()
     }
 

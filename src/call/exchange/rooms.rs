@@ -1,5 +1,6 @@
 //! Meetings: made when the first party comes, ended by command or by themselves.
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::time::Instant;
 
@@ -36,6 +37,7 @@ impl Exchange {
 
     /// Everybody out: the meeting was deleted.
     pub(super) fn end_meeting(&mut self, now: Instant, meeting_id: &str) {
+        self.no_longer_resumed(meeting_id);
         self.remember_end(now, meeting_id);
         let Some(mut meeting) = self.forget_meeting(meeting_id) else {
             return;
@@ -119,6 +121,49 @@ impl Exchange {
         }
     }
 
+    /// Meetings that somebody was in before this server began: their clock runs from now on.
+    pub(super) fn resume(&mut self, now: Instant, meetings: Vec<String>) {
+        let meetings: BTreeSet<String> = meetings
+            .into_iter()
+            .filter(|id| !self.meetings.contains_key(id))
+            .collect();
+        if !meetings.is_empty() {
+            self.resumed = Some((now + self.config.empty_meeting, meetings));
+        }
+    }
+
+    pub(super) fn time_out_resumed(&mut self, now: Instant) {
+        if self.resumed.as_ref().is_none_or(|(until, _)| now < *until) {
+            return;
+        }
+        let Some((_, meetings)) = self.resumed.take() else {
+            return;
+        };
+        // Somebody is on their way into these, and may not arrive.
+        let (waits, empty): (BTreeSet<String>, BTreeSet<String>) = meetings
+            .into_iter()
+            .partition(|id| self.meetings.contains_key(id));
+        if !waits.is_empty() {
+            self.resumed = Some((now + self.config.empty_meeting, waits));
+        }
+        for meeting in empty {
+            self.remember_end(now, &meeting);
+            let meeting_id = meeting.clone();
+            self.note(Note::MeetingEnded { meeting_id });
+            self.out.push_back(Output::EndMeeting { meeting });
+        }
+    }
+
+    /// It is ended by itself from now on, or has ended.
+    fn no_longer_resumed(&mut self, meeting_id: &str) {
+        if let Some((_, meetings)) = &mut self.resumed {
+            meetings.remove(meeting_id);
+            if meetings.is_empty() {
+                self.resumed = None;
+            }
+        }
+    }
+
     /// Passes on what meetings say.
     pub(super) fn pump_meetings(&mut self, now: Instant) {
         let ids: Vec<String> = self
@@ -145,6 +190,12 @@ impl Exchange {
                 Told::Frame { .. } => {}
                 Told::Note(note) => {
                     self.play_tones(meeting, &note);
+                    if let Note::MeetingStarted { meeting_id } = &note {
+                        self.no_longer_resumed(meeting_id);
+                        self.out.push_back(Output::HoldMeeting {
+                            meeting: meeting_id.clone(),
+                        });
+                    }
                     self.note(note);
                 }
             }

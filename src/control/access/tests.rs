@@ -41,6 +41,9 @@ impl World {
                 audio: "127.0.0.1:3478".to_owned(),
             },
             names: crate::node::names::Names::system(),
+            domain_checks: crate::control::domains::DomainChecks::new(
+                std::time::Duration::from_secs(60),
+            ),
             max_attendees: 250,
             inventory: std::sync::Arc::default(),
             page_key: "key".into(),

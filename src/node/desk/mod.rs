@@ -64,6 +64,8 @@ pub(crate) enum ToDesk {
     EndMeeting { meeting: String },
     /// An attendee was deleted.
     RemoveAttendee { meeting: String, attendee: String },
+    /// Somebody was in these meetings when this server ran before.
+    Resume { meetings: Vec<String> },
     /// What attendees may do was changed.
     Allow {
         meeting: String,
@@ -191,6 +193,11 @@ impl Handle {
     pub async fn remove_attendee(&self, meeting: String, attendee: String) -> Result<(), Gone> {
         self.send(ToDesk::RemoveAttendee { meeting, attendee })
             .await
+    }
+
+    /// Tells of meetings that somebody was in when this server ran before.
+    pub(crate) async fn resume(&self, meetings: Vec<String>) -> Result<(), Gone> {
+        self.send(ToDesk::Resume { meetings }).await
     }
 
     /// Tells what attendees of a meeting may do from now on, and (`strangers`) what those may whom nobody has stored.

@@ -29,6 +29,8 @@ use crate::record::{Recorder, Way};
 pub(crate) struct Library {
     /// Finds a meeting by the id that was dialled or keyed in.
     pub(crate) find: Arc<dyn Fn(String) -> BoxFuture<'static, Lookup> + Send + Sync>,
+    /// Notes that somebody is in a meeting, named by its id.
+    pub(crate) hold: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Notes that a meeting, named by its id, has ended.
     pub(crate) end: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
 }
@@ -219,6 +221,7 @@ impl Desk {
             }
             ToDesk::Found { query, found } => Input::Found { query, found },
             ToDesk::EndMeeting { meeting } => Input::EndMeeting { meeting },
+            ToDesk::Resume { meetings } => Input::Resume { meetings },
             ToDesk::Allow {
                 meeting,
                 attendees,
@@ -277,6 +280,9 @@ impl Desk {
                 Output::Find { query, digits } => self.find(query, digits),
                 Output::EndMeeting { meeting } => {
                     tokio::spawn((self.library.end)(meeting));
+                }
+                Output::HoldMeeting { meeting } => {
+                    tokio::spawn((self.library.hold)(meeting));
                 }
                 Output::Note(note) => self.note(note),
             }

@@ -516,3 +516,53 @@ fn connections_are_limited() {
     let ben = world.join("ben");
     assert_eq!(error_of(&world.last(ben, Type::JoinAck)), Some(503));
 }
+
+#[test]
+fn a_meeting_from_before_ends_when_nobody_comes_back() {
+    let mut world = World::new();
+    let meetings = ["meeting-0", "meeting-1", "meeting-2", "meeting-3"].map(str::to_owned);
+    world.handle(Input::Resume {
+        meetings: meetings.to_vec(),
+    });
+    // Somebody comes back into one of them; another is ended by its owner.
+    let anna = world.enter("anna");
+    assert_eq!(world.held_by_us, ["meeting-1"]);
+    world.handle(Input::EndMeeting {
+        meeting: "meeting-3".to_owned(),
+    });
+    for _ in 0..29 {
+        world.pass(Duration::from_secs(10));
+        world.say(anna, ping(1));
+    }
+    world.pass(Duration::from_secs(9));
+    assert!(world.ended_for_good.is_empty());
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.ended_for_good, ["meeting-0", "meeting-2"]);
+    let ended = world.count(|note| matches!(note, Note::MeetingEnded { .. }));
+    assert_eq!(ended, 2);
+    // The other ends as any does, 300 s after the last one left it.
+    world.say(anna, leave());
+    world.pass(Duration::from_secs(299));
+    assert_eq!(world.ended_for_good.len(), 2);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.ended_for_good[2..], ["meeting-1"]);
+    world.assert_all_is_forgotten();
+}
+
+#[test]
+fn whoever_is_on_the_way_into_a_meeting_from_before_is_waited_for() {
+    let mut world = World::new();
+    world.handle(Input::Resume {
+        meetings: vec![meeting().id],
+    });
+    world.pass(Duration::from_secs(290));
+    // It joins and has no media yet when the time is over; then it goes without having been in.
+    let anna = world.join("anna");
+    world.pass(Duration::from_secs(20));
+    assert!(world.ended_for_good.is_empty());
+    world.say(anna, leave());
+    world.pass(Duration::from_secs(301));
+    assert_eq!(world.ended_for_good, [meeting().id]);
+    assert!(world.held_by_us.is_empty());
+    world.assert_all_is_forgotten();
+}

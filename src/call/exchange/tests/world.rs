@@ -37,6 +37,7 @@ pub(super) struct World {
     pub(super) directory_sleeps: bool,
     pub(super) asked: Vec<(u64, String)>,
     pub(super) ended_for_good: Vec<String>,
+    pub(super) held_by_us: Vec<String>,
     /// What the shard answers to the next reservations.
     pub(super) shard_refuses: Option<Refused>,
     /// The shard takes its time with everything.
@@ -107,6 +108,7 @@ impl World {
             directory_sleeps: false,
             asked: Vec::new(),
             ended_for_good: Vec::new(),
+            held_by_us: Vec::new(),
             shard_refuses: None,
             shard_sleeps: false,
             guest: AttendeeInfo {
@@ -162,6 +164,7 @@ impl World {
                 Output::Note(note) => self.notes.push(note),
                 Output::CloseFlow { .. } => {}
                 Output::EndMeeting { meeting } => self.ended_for_good.push(meeting),
+                Output::HoldMeeting { meeting } => self.held_by_us.push(meeting),
             }
         }
     }
