@@ -18,6 +18,38 @@ pub struct NumberChange {
     pub name: Option<String>,
 }
 
+impl NumberChange {
+    fn apply(&self, number: &mut PhoneNumber, now_ms: i64) -> Result<(), Refusal> {
+        if number.deleted_ms.is_some() {
+            return Err(Refusal::Conflict(
+                "the phone number is deleted; restore it first".to_owned(),
+            ));
+        }
+        if let Some(product) = &self.product_type
+            && *product != number.product_type
+        {
+            if number.assigned_to.is_some() {
+                return Err(Refusal::Conflict(
+                    "the phone number is assigned; disassociate it first".to_owned(),
+                ));
+            }
+            number.product_type.clone_from(product);
+        }
+        if let Some(name) = &self.name {
+            number.name = (!name.is_empty()).then(|| name.clone());
+        }
+        if let Some(calling_name) = &self.calling_name {
+            let wish = (!calling_name.is_empty()).then(|| calling_name.clone());
+            if wish != number.calling_name {
+                rested(number.calling_name_ms)?;
+                number.calling_name = wish;
+                number.calling_name_ms = Some(now_ms);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The setting that holds the owner's own calling name.
 const CALLING_NAME: &str = "CallingName";
 
@@ -124,35 +156,14 @@ impl Control {
         id: &str,
         change: &NumberChange,
     ) -> Result<PhoneNumber, Refusal> {
-        let mut number = self.number(caller, id).await?;
-        if number.deleted_ms.is_some() {
-            return Err(Refusal::Conflict(
-                "the phone number is deleted; restore it first".to_owned(),
-            ));
-        }
-        if let Some(product) = &change.product_type
-            && *product != number.product_type
-        {
-            if number.assigned_to.is_some() {
-                return Err(Refusal::Conflict(
-                    "the phone number is assigned; disassociate it first".to_owned(),
-                ));
-            }
-            number.product_type.clone_from(product);
-        }
-        if let Some(name) = &change.name {
-            number.name = (!name.is_empty()).then(|| name.clone());
-        }
-        if let Some(calling_name) = &change.calling_name {
-            let wish = (!calling_name.is_empty()).then(|| calling_name.clone());
-            if wish != number.calling_name {
-                rested(number.calling_name_ms)?;
-                number.calling_name = wish;
-                number.calling_name_ms = Some(now_ms());
-            }
-        }
-        self.store.update_number(&number, now_ms()).await?;
-        self.number(caller, id).await
+        let number = self.number(caller, id).await?;
+        let now = now_ms();
+        self.store
+            .edit_number(&caller.account_id, &number.e164, now, |number| {
+                change.apply(number, now)
+            })
+            .await?
+            .ok_or(Refusal::NotFound("the phone number"))
     }
 
     /// Puts a number into the queue of deleted ones, for seven days.

@@ -98,6 +98,54 @@ pub struct NumberFilter {
     pub assignment: Option<(String, String)>,
 }
 
+impl NumberFilter {
+    /// What is asked of a row beyond owner and place, and the texts from `$4` on; `None` where no number can be so. For
+    /// each there is an index that has those rows and no others, so that a page costs what is on it.
+    fn conditions(&self) -> Option<(String, Vec<String>)> {
+        if let Some((to, value)) = &self.assignment {
+            let product = match to.as_str() {
+                // A user's number is the account's as well.
+                "AccountId" | "UserId" => "BusinessCalling",
+                _ => "VoiceConnector",
+            };
+            // What is assigned is for that product as long as it is, and never deleted.
+            let other = self.product_type.as_ref().is_some_and(|it| it != product);
+            if self.deleted || self.assigned == Some(false) || other {
+                return None;
+            }
+            return Some(if to == "AccountId" {
+                (" AND assigned_account = $4".to_owned(), vec![value.clone()])
+            } else {
+                (
+                    " AND assigned_to = $4 AND assigned_value = $5".to_owned(),
+                    vec![to.clone(), value.clone()],
+                )
+            });
+        }
+        let mut conditions = match (self.deleted, self.assigned) {
+            (true, Some(true)) => return None,
+            (true, _) => " AND deleted_ms IS NOT NULL",
+            (false, None) => " AND deleted_ms IS NULL",
+            (false, Some(true)) => " AND deleted_ms IS NULL AND assigned_to IS NOT NULL",
+            (false, Some(false)) => " AND deleted_ms IS NULL AND assigned_to IS NULL",
+        }
+        .to_owned();
+        if self.product_type.is_some() {
+            conditions.push_str(" AND product_type = $4");
+        }
+        Some((conditions, self.product_type.iter().cloned().collect()))
+    }
+}
+
+/// What lists the numbers of an owner, and the texts from `$4` on; `None` where there can be none.
+pub(super) fn listing(filter: &NumberFilter) -> Option<(String, Vec<String>)> {
+    let (conditions, texts) = filter.conditions()?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM phone_numbers WHERE owner = $1 AND e164 > $2{conditions} ORDER BY e164 LIMIT $3"
+    );
+    Some((sql, texts))
+}
+
 impl Store {
     /// Orders numbers: each is had unless somebody has it already or the inventory does not know it.
     ///
@@ -232,37 +280,9 @@ impl Store {
         filter: &NumberFilter,
         page: &Page,
     ) -> Result<Listed<PhoneNumber>, StoreError> {
-        let mut sql = format!("SELECT {COLUMNS} FROM phone_numbers WHERE owner = $1 AND e164 > $2");
-        sql.push_str(if filter.deleted {
-            " AND deleted_ms IS NOT NULL"
-        } else {
-            " AND deleted_ms IS NULL"
-        });
-        match filter.assigned {
-            None => {}
-            Some(true) => sql.push_str(" AND assigned_to IS NOT NULL"),
-            Some(false) => sql.push_str(" AND assigned_to IS NULL"),
-        }
-        let mut texts = Vec::new();
-        if let Some(product) = &filter.product_type {
-            texts.push(product.clone());
-            sql.push_str(&format!(" AND product_type = ${}", 3 + texts.len()));
-        }
-        if let Some((to, value)) = &filter.assignment {
-            // A user's number is the account's as well.
-            if to == "AccountId" {
-                texts.push(value.clone());
-                sql.push_str(&format!(" AND assigned_account = ${}", 3 + texts.len()));
-            } else {
-                texts.extend([to.clone(), value.clone()]);
-                let at = 3 + texts.len();
-                sql.push_str(&format!(
-                    " AND assigned_to = ${} AND assigned_value = ${at}",
-                    at - 1
-                ));
-            }
-        }
-        sql.push_str(" ORDER BY e164 LIMIT $3");
+        let Some((sql, texts)) = listing(filter) else {
+            return Ok(page.cut(Vec::new(), |number: &PhoneNumber| &number.e164));
+        };
         let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(owner.to_owned())
             .bind(page.after.clone())
@@ -358,12 +378,33 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Writes what can be set of a number: product, name, calling name.
+    /// Changes what can be set of a number: product, name, calling name. `change` sees it as nobody else can change it
+    /// meanwhile. `None` where there is no such number.
     ///
     /// # Errors
-    /// The database.
-    pub async fn update_number(&self, number: &PhoneNumber, now_ms: i64) -> Result<(), StoreError> {
-        self.change(sqlx::query(
+    /// The database; what `change` says, and then nothing is changed.
+    pub async fn edit_number<E: From<StoreError>>(
+        &self,
+        owner: &str,
+        e164: &str,
+        now_ms: i64,
+        change: impl FnOnce(&mut PhoneNumber) -> Result<(), E>,
+    ) -> Result<Option<PhoneNumber>, E> {
+        let mut transaction = self.write().await?;
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM phone_numbers WHERE e164 = $1 AND owner = $2"
+        )))
+        .bind(e164.to_owned())
+        .bind(owner.to_owned())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(StoreError::from)?;
+        let Some(mut number): Option<PhoneNumber> = found else {
+            return Ok(None);
+        };
+        change(&mut number)?;
+        number.updated_ms = now_ms;
+        sqlx::query(
             "UPDATE phone_numbers SET product_type = $1, name = $2, calling_name = $3, calling_name_ms = $4, \
              updated_ms = $5 WHERE e164 = $6 AND owner = $7",
         )
@@ -373,9 +414,12 @@ impl Store {
         .bind(number.calling_name_ms)
         .bind(now_ms)
         .bind(number.e164.clone())
-        .bind(number.owner.clone()))
-.await?;
-        Ok(())
+        .bind(number.owner.clone())
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::from)?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok(Some(number))
     }
 
     /// Puts an unassigned number into the queue of deleted ones; `false` where it is assigned, there already or gone.

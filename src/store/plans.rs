@@ -60,42 +60,17 @@ async fn ask_for_all(store: &Store) {
         store.rooms("a", member, &page).await.unwrap();
     }
     store.members("r", &page).await.unwrap();
-    let plain = NumberFilter::default();
-    for filter in [
-        plain.clone(),
-        NumberFilter {
-            deleted: true,
-            ..plain.clone()
-        },
-        NumberFilter {
-            assigned: Some(false),
-            ..plain.clone()
-        },
-        NumberFilter {
-            assigned: Some(true),
-            ..plain.clone()
-        },
-        NumberFilter {
-            product_type: Some("VoiceConnector".to_owned()),
-            ..plain.clone()
-        },
-        NumberFilter {
-            assignment: Some(("AccountId".to_owned(), "a".to_owned())),
-            ..plain.clone()
-        },
-        NumberFilter {
-            assignment: Some(("VoiceConnectorId".to_owned(), "a".to_owned())),
-            ..plain
-        },
-    ] {
+    for (filter, _) in number_filters() {
         store.numbers(OWNER, &filter, &page).await.unwrap();
     }
     store.number_orders(OWNER, &page).await.unwrap();
+    store.domains_to_check(1, 10, |_| None).await.unwrap();
     store.taken_between("+1", "+2").await.unwrap();
     store.connectors(OWNER, &page).await.unwrap();
     store.groups(OWNER, &page).await.unwrap();
     store.attendees("m", &page).await.unwrap();
     store.running_meetings(OWNER, 10).await.unwrap();
+    store.held_meetings("server").await.unwrap();
     store.access_keys(OWNER).await.unwrap();
     store.principals(OWNER, PrincipalKind::User).await.unwrap();
     store.meeting("m").await.unwrap();
@@ -109,6 +84,170 @@ async fn ask_for_all(store: &Store) {
     store.session("ASIA").await.unwrap();
     store.policies_of("AIDA").await.unwrap();
     store.release_numbers(1).await.unwrap();
+}
+
+/// Filters of phone numbers, and the index that has what each lists and nothing else.
+fn number_filters() -> Vec<(NumberFilter, &'static str)> {
+    let of = |deleted, assigned, product: Option<&str>| NumberFilter {
+        deleted,
+        assigned,
+        product_type: product.map(str::to_owned),
+        assignment: None,
+    };
+    let assigned_to = |to: &str, assigned| NumberFilter {
+        assignment: Some((to.to_owned(), "x".to_owned())),
+        ..of(false, assigned, None)
+    };
+    let product = Some("VoiceConnector");
+    vec![
+        (of(false, None, None), "listed (owner=? AND e164>?)"),
+        (of(false, Some(true), None), "assigned (owner=? AND e164>?)"),
+        (of(false, Some(false), None), "free (owner=? AND e164>?)"),
+        (of(true, None, None), "deleted (owner=? AND e164>?)"),
+        (
+            of(false, None, product),
+            "by_product (owner=? AND product_type=? AND e164>?)",
+        ),
+        (
+            of(false, Some(true), product),
+            "assigned_by_product (owner=? AND product_type=? AND e164>?)",
+        ),
+        (
+            of(false, Some(false), product),
+            "free_by_product (owner=? AND product_type=? AND e164>?)",
+        ),
+        (
+            of(true, None, product),
+            "deleted_by_product (owner=? AND product_type=? AND e164>?)",
+        ),
+        (
+            assigned_to("AccountId", Some(true)),
+            "by_account (assigned_account=? AND e164>?)",
+        ),
+        (
+            assigned_to("UserId", None),
+            "by_assignment (assigned_value=? AND assigned_to=? AND e164>?)",
+        ),
+        (
+            assigned_to("VoiceConnectorId", None),
+            "by_assignment (assigned_value=? AND assigned_to=? AND e164>?)",
+        ),
+    ]
+}
+
+/// Numbers of all kinds, and what each filter lists of them page by page, is what is found by looking at each; and the
+/// database looks at no others.
+#[tokio::test]
+async fn a_filter_of_numbers_lists_what_it_says_by_an_index_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    for number in 0..60 {
+        let product = ["VoiceConnector", "BusinessCalling"][number % 2];
+        let wish = Wish {
+            e164: format!("+1206555{number:04}"),
+            country: Some("US".to_owned()),
+            number_type: "Local".to_owned(),
+        };
+        let e164 = wish.e164.clone();
+        store
+            .order_numbers(OWNER, product, None, &[wish], 1)
+            .await
+            .unwrap();
+        match number / 2 % 3 {
+            0 => {
+                let (to, value, account) = match number % 2 {
+                    0 => ("VoiceConnectorId", "x".to_owned(), None),
+                    _ => ("UserId", format!("u{number}"), Some("x")),
+                };
+                sqlx::query(
+                    "UPDATE phone_numbers SET assigned_to = $1, assigned_value = $2, assigned_account = $3 \
+                     WHERE e164 = $4",
+                )
+                .bind(to)
+                .bind(value)
+                .bind(account)
+                .bind(e164)
+                .execute(&store.pool)
+                .await
+                .unwrap();
+            }
+            1 => assert!(store.delete_number(OWNER, &e164, 2).await.unwrap()),
+            _ => {}
+        }
+    }
+    let all = {
+        let mut all = Vec::new();
+        for number in 0..60 {
+            all.push(
+                store
+                    .number(OWNER, &format!("+1206555{number:04}"))
+                    .await
+                    .unwrap()
+                    .unwrap(),
+            );
+        }
+        all
+    };
+    for (filter, index) in number_filters() {
+        let fits = |number: &&PhoneNumber| {
+            let assignment = filter.assignment.as_ref().is_none_or(|(to, value)| {
+                let (has, of) = if to == "AccountId" {
+                    (number.assigned_to.is_some(), &number.assigned_account)
+                } else {
+                    (
+                        number.assigned_to.as_ref() == Some(to),
+                        &number.assigned_value,
+                    )
+                };
+                has && of.as_ref() == Some(value)
+            });
+            number.deleted_ms.is_some() == filter.deleted
+                && filter
+                    .assigned
+                    .is_none_or(|it| it == number.assigned_to.is_some())
+                && filter
+                    .product_type
+                    .as_ref()
+                    .is_none_or(|it| *it == number.product_type)
+                && assignment
+        };
+        let expected: Vec<&str> = all.iter().filter(fits).map(|it| it.e164.as_str()).collect();
+        let mut listed = Vec::new();
+        let mut page = Page::first(4);
+        loop {
+            let part = store.numbers(OWNER, &filter, &page).await.unwrap();
+            listed.extend(part.items.into_iter().map(|number| number.e164));
+            match part.next {
+                Some(after) => page.after = after,
+                None => break,
+            }
+        }
+        assert_eq!(listed, expected, "{filter:?}");
+        if std::env::var_os(postgres::DATABASE).is_none() {
+            let sql = numbers::listing(&filter).unwrap().0;
+            let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&store.pool)
+                .await
+                .unwrap();
+            let steps: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            let step = format!("SEARCH phone_numbers USING INDEX phone_numbers_{index}");
+            assert_eq!(steps, [step], "{filter:?}");
+        }
+    }
+    // What can be nobody's is not looked for.
+    for (deleted, assigned, product) in [
+        (true, None, None),
+        (false, Some(false), None),
+        (false, None, Some("BusinessCalling")),
+    ] {
+        let filter = NumberFilter {
+            deleted,
+            assigned,
+            product_type: product.map(str::to_owned),
+            assignment: Some(("VoiceConnectorId".to_owned(), "x".to_owned())),
+        };
+        assert!(numbers::listing(&filter).is_none(), "{filter:?}");
+    }
 }
 
 #[tokio::test]

@@ -377,3 +377,97 @@ async fn a_user_has_one_number_and_what_is_gone_gets_none() {
         assert!(!assign(to, "gone", numbers[1]).await, "{to}");
     }
 }
+
+/// Twenty at once, each of which reads what is there and adds to it.
+async fn twenty<F>(each: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..20).map(|number| tokio::spawn(each(number))).collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+fn with(list: &str, number: usize) -> String {
+    let mut list: Vec<usize> = serde_json::from_str(list).unwrap();
+    list.push(number);
+    serde_json::to_string(&list).unwrap()
+}
+
+fn all_twenty(list: &str) -> bool {
+    let mut list: Vec<usize> = serde_json::from_str(list).unwrap();
+    list.sort_unstable();
+    list == (0..20).collect::<Vec<_>>()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_number_is_changed_by_one_at_a_time() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let owner = "123456789012";
+    let wishes = [Wish {
+        e164: "+12065550000".to_owned(),
+        country: Some("US".to_owned()),
+        number_type: "Local".to_owned(),
+    }];
+    store
+        .order_numbers(owner, "BusinessCalling", None, &wishes, 1)
+        .await
+        .unwrap();
+    twenty(|number| {
+        let store = store.clone();
+        async move {
+            let changed = store.edit_number(owner, "+12065550000", 2, |it| {
+                let name = it.name.take().unwrap_or_else(|| "[]".to_owned());
+                it.name = Some(with(&name, number));
+                Ok::<_, StoreError>(())
+            });
+            assert!(changed.await.unwrap().is_some());
+        }
+    })
+    .await;
+    let changed = store.number(owner, "+12065550000").await.unwrap().unwrap();
+    assert!(all_twenty(changed.name.as_deref().unwrap()));
+    // Who refuses changes nothing.
+    let refused = store.edit_number(owner, "+12065550000", 3, |it| {
+        it.name = None;
+        Err(StoreError::OtherAccount {
+            stored: String::new(),
+        })
+    });
+    assert!(refused.await.is_err());
+    assert_eq!(
+        store.number(owner, "+12065550000").await.unwrap(),
+        Some(changed)
+    );
+}
+
+#[tokio::test]
+async fn pending_domains_are_taken_when_they_are_due_and_by_one_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let settings = serde_json::json!({});
+    let account = store.create_account("1", "a", &settings, 1).await.unwrap();
+    let id = account.account_id.as_str();
+    for (name, due) in [
+        ("b.test", 20),
+        ("a.test", 10),
+        ("c.test", 30),
+        ("d.test", 15),
+    ] {
+        let claimed = store.claim_domain(id, name, 10, 1, due).await.unwrap();
+        assert!(claimed.is_some());
+    }
+    assert!(store.verify_domain(id, "d.test", 2).await.unwrap());
+    let taken = async |now, most| -> Vec<String> {
+        let due = store.domains_to_check(now, most, |it| (it.name != "a.test").then_some(100));
+        due.await.unwrap().into_iter().map(|it| it.name).collect()
+    };
+    assert!(taken(9, 10).await.is_empty());
+    assert_eq!(taken(25, 1).await, ["a.test"]);
+    assert_eq!(taken(25, 10).await, ["b.test"]);
+    assert!(taken(25, 10).await.is_empty());
+    // The first was given up.
+    assert_eq!(taken(200, 10).await, ["c.test", "b.test"]);
+}
