@@ -135,6 +135,34 @@ fn every_operation_says_which_member_it_misses() {
     directory("bounds");
 }
 
+/// One case of `refusals.py`, against a server of its own.
+fn refusals(case: &str, settings: &[(&str, &str)]) {
+    let numbers = "[\"+12065550100-+12065550199 US Local Seattle WA\"]";
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = folder.path().join("secret-bucket");
+    let buckets = format!("[{{ name = \"secret-bucket\", folder = {bucket:?} }}]");
+    let always = [
+        ("numbers.inventory", numbers),
+        ("objects.buckets", buckets.as_str()),
+    ];
+    run("refusals.py", case, &[&always, settings].concat());
+}
+
+#[test]
+fn each_bound_of_each_member_is_held_by_boto3() {
+    refusals("every_bound", &[("limits.api_requests_per_second", "1000")]);
+}
+
+#[test]
+fn more_than_may_be_is_refused_by_boto3() {
+    refusals("limits", &[]);
+}
+
+#[test]
+fn who_asks_too_fast_is_told_so_and_tried_again_by_boto3() {
+    refusals("throttle", &[("limits.api_requests_per_second", "5")]);
+}
+
 #[test]
 fn what_is_not_offered_is_said_so_by_boto3() {
     directory("not_offered");

@@ -814,4 +814,5 @@ def all_that_was_acknowledged():
     print(len(told), "users,", len(lines) - len(told), "meetings")
 
 
-globals()[sys.argv[1]]()
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
