@@ -1,5 +1,8 @@
 //! `campanile admin object`: what lies in the buckets, opened if it is sealed.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -55,7 +58,7 @@ pub(super) fn object(verb: &ObjectVerb, client: &Client) -> Result<Option<Output
             }
             let place = folder(bucket) + &path(&[key]);
             match output {
-                None => client.fetch(&place, &mut std::io::stdout().lock())?,
+                None => client.fetch(&place, &mut io::stdout().lock())?,
                 Some(file) => save(client, &place, file)?,
             }
             Ok(None)
@@ -65,12 +68,37 @@ pub(super) fn object(verb: &ObjectVerb, client: &Client) -> Result<Option<Output
 
 /// Half an object is none: it is taken away again.
 fn save(client: &Client, place: &str, file: &Path) -> Result<(), AdminError> {
-    let broken = |error: std::io::Error| AdminError::Usage(format!("{}: {error}", file.display()));
-    let mut out = std::fs::File::create_new(file).map_err(broken)?;
+    let broken = |error: io::Error| AdminError::Usage(format!("{}: {error}", file.display()));
+    let mut out = create(file).map_err(broken)?;
     let done = client.fetch(place, &mut out);
     let done = done.and_then(|()| out.sync_all().map_err(broken));
     if done.is_err() {
         let _ = std::fs::remove_file(file);
     }
     done
+}
+
+/// A file that was not there. What may have been sealed is nobody else's to read.
+fn create(file: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_the_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let mode = create(&file).unwrap().metadata().unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        assert!(create(&file).is_err(), "it was there");
+    }
 }

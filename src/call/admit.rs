@@ -256,7 +256,8 @@ impl GuessLimiter {
 }
 
 /// One IPv4 address, or the /64 that one IPv6 subscriber owns: there, addresses cost nothing.
-fn network_of(source: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network_of(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -1,10 +1,12 @@
 //! Log groups as their readers see them: who may see which, and which lines are asked for.
 
+use std::collections::HashMap;
 use std::io;
 
+use super::kept::read;
 use super::{Caller, Control, Refusal};
 use crate::record::logs::pattern::Pattern;
-use crate::record::logs::{Bounds, Found, Line, Logs, Stream};
+use crate::record::logs::{Bounds, DAY_MS, Found, Held, Line, Logs, Stream, day_ms};
 
 /// Which lines are asked for.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,10 +26,7 @@ impl Wanted {
 
     /// Whether a day may have some.
     fn has_day(&self, day: &str) -> bool {
-        let begin = day.parse::<jiff::civil::Date>().ok();
-        let begin = begin.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
-        let begin = begin.and_then(|day| u64::try_from(day.timestamp().as_millisecond()).ok());
-        begin.is_some_and(|begin| begin <= self.to_ms && begin + DAY_MS > self.from_ms)
+        day_ms(day).is_some_and(|begin| begin <= self.to_ms && begin + DAY_MS > self.from_ms)
     }
 }
 
@@ -49,10 +48,21 @@ impl Control {
     /// # Errors
     /// The folder or the store.
     pub async fn log_groups(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
-        let groups = blocking(&self.logs, Logs::groups).await?;
+        let groups = read(&self.logs, Logs::groups).await?;
+        // A connector has several.
+        let mut known = HashMap::new();
         let mut seen = Vec::new();
         for group in groups {
-            if self.has_group(caller, &group).await? {
+            let connector = connector_of(&group);
+            let is_seen = match known.get(connector) {
+                Some(is_seen) => *is_seen,
+                None => {
+                    let is_seen = self.has_connector(caller, connector).await?;
+                    known.insert(connector.to_owned(), is_seen);
+                    is_seen
+                }
+            };
+            if is_seen {
                 seen.push(group);
             }
         }
@@ -64,21 +74,39 @@ impl Control {
     /// # Errors
     /// [`Refusal::NotFound`]; the store.
     pub async fn log_group(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
-        if self.logs.has(name) && self.has_group(caller, name).await? {
-            return Ok(());
+        let group = name.to_owned();
+        let is_there = read(&self.logs, move |logs| Ok(logs.has(&group))).await?;
+        match is_there && self.has_connector(caller, connector_of(name)).await? {
+            true => Ok(()),
+            false => Err(Refusal::NotFound("The specified log group")),
         }
-        Err(Refusal::NotFound("The specified log group"))
     }
 
-    /// A group belongs to the account of the voice connector that it is named after.
-    async fn has_group(&self, caller: &Caller, name: &str) -> Result<bool, Refusal> {
-        let connector = name.rsplit('/').next().unwrap_or_default();
-        let owner = self.store.connector_owner(connector).await?;
-        let owner = owner.as_ref().unwrap_or(&self.deployment.account_id);
-        Ok(*owner == caller.account_id)
+    /// What there is to say of a group as a whole.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; the files.
+    pub async fn log_group_held(&self, caller: &Caller, group: &str) -> Result<Held, Refusal> {
+        self.log_group(caller, group).await?;
+        let group = group.to_owned();
+        read(&self.logs, move |logs| logs.held(&group)).await
     }
 
-    /// A group's streams with these names, oldest first.
+    /// The names of a group's streams, oldest first.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; the folder.
+    pub async fn log_stream_names(
+        &self,
+        caller: &Caller,
+        group: &str,
+    ) -> Result<Vec<String>, Refusal> {
+        self.log_group(caller, group).await?;
+        let group = group.to_owned();
+        read(&self.logs, move |logs| logs.stream_names(&group)).await
+    }
+
+    /// A group's streams of these names.
     ///
     /// # Errors
     /// [`Refusal::NotFound`]; the files.
@@ -86,13 +114,12 @@ impl Control {
         &self,
         caller: &Caller,
         group: &str,
-        wanted: impl Fn(&str) -> bool + Send + 'static,
+        names: Vec<String>,
     ) -> Result<Vec<Stream>, Refusal> {
         self.log_group(caller, group).await?;
         let group = group.to_owned();
-        blocking(&self.logs, move |logs| {
-            let names = logs.stream_names(&group)?;
-            let names = names.iter().filter(|name| wanted(name));
+        read(&self.logs, move |logs| {
+            let names = names.iter();
             names.map(|name| logs.stream(&group, name)).collect()
         })
         .await
@@ -112,7 +139,7 @@ impl Control {
     ) -> Result<Filtered, Refusal> {
         self.log_group(caller, group).await?;
         let group = group.to_owned();
-        blocking(&self.logs, move |logs| {
+        read(&self.logs, move |logs| {
             let mut lines = Vec::new();
             let mut left = bounds(most);
             for stream in logs.stream_names(&group)? {
@@ -159,39 +186,25 @@ impl Control {
     ) -> Result<Found, Refusal> {
         self.log_group(caller, group).await?;
         let (group, stream) = (group.to_owned(), stream.to_owned());
-        let read = move |logs: &Logs| {
+        let found = read(&self.logs, move |logs| {
             let wanted = |line: &Line| wanted.has(line);
-            match forward {
+            let found = match forward {
                 true => logs.forward(&group, &stream, from, bounds(most), wanted),
                 false => logs.backward(&group, &stream, from, bounds(most), wanted),
+            };
+            match found {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                found => found.map(Some),
             }
-        };
-        let logs = self.logs.clone();
-        match tokio::task::spawn_blocking(move || read(&logs)).await {
-            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Refusal::NotFound("The specified log stream"))
-            }
-            Ok(found) => found.map_err(|error| failed(&error)),
-            Err(error) => Err(failed(&error)),
-        }
+        });
+        let found = found.await?;
+        found.ok_or(Refusal::NotFound("The specified log stream"))
     }
 }
 
-/// Files are read where they hold up nobody else.
-async fn blocking<T: Send + 'static>(
-    logs: &Logs,
-    read: impl FnOnce(&Logs) -> io::Result<T> + Send + 'static,
-) -> Result<T, Refusal> {
-    let logs = logs.clone();
-    match tokio::task::spawn_blocking(move || read(&logs)).await {
-        Ok(done) => done.map_err(|error| failed(&error)),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
-fn failed(error: &dyn std::fmt::Display) -> Refusal {
-    tracing::error!(%error, "the logs cannot be read");
-    Refusal::Failed("the logs cannot be read".to_owned())
+/// The voice connector that a group is named after: it is its account's.
+fn connector_of(group: &str) -> &str {
+    group.rsplit('/').next().unwrap_or_default()
 }
 
 fn bounds(lines: usize) -> Bounds {
@@ -202,7 +215,6 @@ fn bounds(lines: usize) -> Bounds {
     }
 }
 
-const DAY_MS: u64 = 86_400_000;
 /// Of an answer's lines, as CloudWatch Logs bounds them.
 const MOST_OCTETS: usize = 1024 * 1024;
 /// That are looked at for one answer; the next page goes on from there.

@@ -1,8 +1,8 @@
 //! The connectors' metrics as their readers see them: which there are, and their figures over periods.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
+use super::kept::read;
 use super::{Caller, Control, Refusal, now_ms};
 use crate::record::figures::{Figure, Figures};
 
@@ -43,12 +43,13 @@ impl Control {
         let now = u64::try_from(now_ms()).unwrap_or_default();
         let range = (from_ms.unwrap_or(now.saturating_sub(LISTED_MS)), u64::MAX);
         let mut metrics = Vec::new();
-        for connector in blocking(&self.figures, Figures::connectors).await? {
+        for connector in read(&self.figures, Figures::connectors).await? {
             if !self.has_connector(caller, &connector).await? {
                 continue;
             }
             let named = connector.clone();
-            let names = blocking(&self.figures, move |figures| {
+            let _turn = self.figures.turn().await;
+            let names = read(&self.figures, move |figures| {
                 let mut names = BTreeSet::new();
                 figures.read(&named, range, |_, name, _| {
                     if !names.contains(name) {
@@ -97,7 +98,8 @@ impl Control {
                 }
             }
             let count = series.len();
-            let found = blocking(&self.figures, move |figures| {
+            let _turn = self.figures.turn().await;
+            let found = read(&self.figures, move |figures| {
                 let mut found: Vec<Points> = vec![Points::new(); count];
                 figures.read(&connector, (begin, to_ms), |minute, name, figure| {
                     for (at, period) in wanted.get(name).into_iter().flatten() {
@@ -121,28 +123,6 @@ impl Control {
             }
         }
         Ok(points)
-    }
-
-    /// Metrics belong to their connector's account.
-    async fn has_connector(&self, caller: &Caller, connector: &str) -> Result<bool, Refusal> {
-        let owner = self.store.connector_owner(connector).await?;
-        let owner = owner.as_ref().unwrap_or(&self.deployment.account_id);
-        Ok(*owner == caller.account_id)
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    figures: &Figures,
-    read: impl FnOnce(&Figures) -> io::Result<T> + Send + 'static,
-) -> Result<T, Refusal> {
-    let figures = figures.clone();
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "the metrics cannot be read");
-        Refusal::Failed("the metrics cannot be read".to_owned())
-    };
-    match tokio::task::spawn_blocking(move || read(&figures)).await {
-        Ok(done) => done.map_err(|error| failed(&error)),
-        Err(error) => Err(failed(&error)),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod connectors;
 pub mod domains;
 pub mod inventory;
+mod kept;
 pub mod logs;
 pub mod meetings;
 pub mod metrics;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal};
+use crate::objects::Objects;
 use crate::store::{Document, Store, StoreError};
 
 /// The setting's name in the store.
@@ -60,24 +61,69 @@ impl Control {
     }
 }
 
-/// Where the call records of an account's voice connectors go: the bucket of its setting, or `default`; `None` where
-/// they are turned off.
+/// Why nobody can say where records go.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBucket {
+    /// The setting cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bucket is none of this server's by now, or another account's.
+    #[error("the bucket {0:?} is not, or no more, open to the account {1}")]
+    Closed(String, String),
+}
+
+/// Where the call records of an account's voice connectors go now: the bucket of its setting, or `default`; `None` where
+/// they are turned off. A bucket that was open to the account when it was named may be no more.
 ///
 /// # Errors
-/// The store.
+/// [`NoBucket`]: the records wait.
 pub async fn record_bucket(
     store: &Store,
+    objects: &Objects,
     account_id: &str,
     default: &str,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<String>, NoBucket> {
     let settings = store.setting(account_id, GLOBAL).await?;
     let named = settings
         .as_ref()
         .and_then(|settings| settings.pointer("/VoiceConnector/CdrBucket"))
         .and_then(Value::as_str);
-    Ok(match named {
-        None => Some(default.to_owned()),
-        Some("") => None,
-        Some(bucket) => Some(bucket.to_owned()),
-    })
+    match named {
+        Some("") => Ok(None),
+        named => {
+            let bucket = named.unwrap_or(default).to_owned();
+            match objects.is_open_to(&bucket, account_id) {
+                true => Ok(Some(bucket)),
+                false => Err(NoBucket::Closed(bucket, account_id.to_owned())),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn records_go_only_where_the_account_may_have_them_when_they_go() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let objects = crate::objects::tests::folders(data.path());
+        let own = "000000000001";
+        let chosen = async |said: Value| {
+            store.set(own, GLOBAL, &said).await.unwrap();
+            record_bucket(&store, &objects, own, "records").await
+        };
+        let names = |bucket: &str| json!({"VoiceConnector": {"CdrBucket": bucket}});
+        let found = chosen(json!({})).await.unwrap();
+        assert_eq!(found.as_deref(), Some("records"));
+        let found = chosen(names("vault")).await.unwrap();
+        assert_eq!(found.as_deref(), Some("vault"));
+        assert_eq!(chosen(names("")).await.unwrap(), None);
+        // Another account's since it was named, and one that is configured no more.
+        for bucket in ["shared", "gone"] {
+            let refused = chosen(names(bucket)).await.unwrap_err();
+            assert!(matches!(&refused, NoBucket::Closed(named, _) if named == bucket));
+        }
+    }
 }

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::net::UnixListener;
 
-use super::{Shared, api, body, finished};
+use super::{Came, Shared, api, body, finished};
 
 /// The socket's name in the run folder.
 pub const SOCKET: &str = "admin.sock";
@@ -38,12 +38,14 @@ pub fn router(shared: Shared) -> Router {
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, rest) = request.into_parts();
-    let body = body::read(rest, shared.most_body).await;
+    let (body, broken) = body::read_or_why(rest, shared.most_body).await;
     finished(async move {
-        match body {
-            Ok(body) => api::answer(&shared.control, &parts, &body).await,
-            Err(error) => api::refuse_body(&shared.control, &parts, error).await,
-        }
+        let came = Came {
+            parts: &parts,
+            body: &body,
+            broken,
+        };
+        api::answer(&shared.control, came).await
     })
     .await
 }

@@ -54,8 +54,17 @@ pub(super) async fn keep(
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    if known.caller.is_none() && !control.trail.has_room_for_a_stranger() {
-        metrics::counter!("campanile_audit_strangers_left_out_total").increment(1);
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let has_room = match &known.caller {
+        None => control.trail.has_room_for_a_stranger(peer),
+        Some(caller) if refused.is_some_and(|(code, _)| code.starts_with("Throttl")) => {
+            let key = caller.access_key_id.as_deref().unwrap_or_default();
+            control.trail.has_room_for_haste(key)
+        }
+        Some(_) => true,
+    };
+    if !has_room {
         return Ok(());
     }
     let (identity, account) = match &known.caller {
@@ -67,8 +76,6 @@ pub(super) async fn keep(
         ),
     };
     let read_only = reads(asked.name);
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
     let local = parts.extensions.get::<Local>();
     let local = local.map(|_| "localhost".to_owned());
     let entry = Entry {
@@ -78,7 +85,10 @@ pub(super) async fn keep(
         event_source: format!("{}.amazonaws.com", asked.service),
         event_name: asked.name.to_owned(),
         aws_region: control.place.region.clone(),
-        source_ip_address: peer.or(local).unwrap_or_default(),
+        source_ip_address: peer
+            .map(|peer| peer.to_string())
+            .or(local)
+            .unwrap_or_default(),
         user_agent: header(header::USER_AGENT)
             .unwrap_or_default()
             .chars()
@@ -115,9 +125,10 @@ pub(super) async fn keep(
 
 /// Whether operations of that name change nothing. CloudTrail counts those that give out temporary credentials so.
 pub(super) fn reads(name: &str) -> bool {
-    const READING: [&str; 8] = [
+    const READING: [&str; 9] = [
         "Get",
         "List",
+        "Show",
         "Describe",
         "Search",
         "Lookup",
@@ -219,6 +230,7 @@ mod tests {
             "SearchAvailablePhoneNumbers",
             "AssumeRole",
             "GetSessionToken",
+            "ShowMeeting",
         ] {
             assert!(reads(name), "{name}");
         }

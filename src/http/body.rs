@@ -39,5 +39,13 @@ pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, ApiError> {
     }
 }
 
+/// The whole body, or none and why not.
+pub(super) async fn read_or_why(body: Body, most: usize) -> (Bytes, Option<ApiError>) {
+    match read(body, most).await {
+        Ok(body) => (body, None),
+        Err(error) => (Bytes::new(), Some(error)),
+    }
+}
+
 /// For a whole body to come.
 const PATIENCE: Duration = Duration::from_secs(30);

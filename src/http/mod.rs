@@ -24,8 +24,11 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use api::ApiError;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -65,6 +68,16 @@ impl Shared {
     }
 }
 
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Came<'a> {
+    pub(crate) parts: &'a Parts,
+    /// Nothing where it is `broken`.
+    pub(crate) body: &'a Bytes,
+    /// Why its body cannot be had: too large, too slow, cut off. There is no telling who sent it then.
+    pub(crate) broken: Option<ApiError>,
+}
+
 /// Everything on the HTTPS listener. Serve it with [`serve()`], which tells it who asks.
 pub fn router(shared: Shared) -> Router {
     Router::new()
@@ -100,22 +113,25 @@ async fn everything_else(State(shared): State<Shared>, request: Request) -> Resp
             return file;
         }
     }
-    let body = body::read(rest, shared.most_body).await;
+    let (body, broken) = body::read_or_why(rest, shared.most_body).await;
     finished(async move {
         let control = &shared.control;
-        match body {
-            Ok(body) if sts::SERVICE.is_meant(&parts, &body) => {
-                sts::answer(control, &parts, &body).await
-            }
-            Ok(body) if api::CLOUDWATCH.is_meant(&parts, &body) => {
-                api::answer_query(control, &parts, &body).await
-            }
-            Ok(body) if api::is_cbor(&parts) => api::answer_cbor(control, &parts, &body).await,
-            Ok(body) if api::is_targeted(&parts) => {
-                api::answer_targeted(control, &parts, &body).await
-            }
-            Ok(body) => api::answer(control, &parts, &body).await,
-            Err(error) => api::refuse_body(control, &parts, error).await,
+        // Without a body a request still shows whose clients' errors it is to be answered with.
+        let came = Came {
+            parts: &parts,
+            body: &body,
+            broken,
+        };
+        if sts::SERVICE.is_meant(&parts, &body) {
+            sts::answer(control, came).await
+        } else if api::CLOUDWATCH.is_meant(&parts, &body) {
+            api::answer_query(control, came).await
+        } else if api::is_cbor(&parts) {
+            api::answer_cbor(control, came).await
+        } else if api::is_targeted(&parts) {
+            api::answer_targeted(control, came).await
+        } else {
+            api::answer(control, came).await
         }
     })
     .await

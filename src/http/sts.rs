@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use super::Came;
 use super::api::HIDDEN;
 use super::audit::{self, Asked, Known};
 use super::caller::{Unidentified, context, identify};
@@ -29,10 +30,14 @@ pub(super) const SERVICE: QueryService = QueryService {
 };
 
 /// Answers one request.
-pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
+pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
+    let (parts, body) = (came.parts, came.body);
     let begun = Instant::now();
     let request_id = control.store.request_token().unwrap_or_default();
-    let parameters = Parameters::read(form(parts, body).unwrap_or_default());
+    let parameters = match came.broken {
+        None => Parameters::read(form(parts, body).unwrap_or_default()),
+        Some(error) => Err(error.into()),
+    };
     let action = parameters.as_ref().ok().and_then(|all| all.get("Action"));
     let name = ACTIONS
         .iter()

@@ -427,6 +427,19 @@ async fn who_asks_too_fast_is_told_429_by_the_name_of_each_service_and_others_ar
         }
     }
     assert!(refused > 0);
+    // Some of it is in the trail, and not as much as one likes to ask.
+    let Control { store, trail, .. } = server.shared.control.clone();
+    trail.indexed().await.unwrap();
+    let any = (AuditAttribute::EventCategory, "Management");
+    let page = Page::first(5000);
+    let found = store.audit_rows(&account, any, (0, i64::MAX), &page);
+    let found = found.await.unwrap().items;
+    let hasty = found.iter().filter(|row| row.document.contains("Throttl"));
+    let hasty = hasty.count();
+    assert!(
+        hasty > 0 && hasty <= 40.min(refused),
+        "{hasty} of {refused}"
+    );
     server.key = other;
     let (status, _) = server.call("GET", "/accounts", &json!(null)).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
@@ -602,4 +615,62 @@ async fn thirteen_digits_say_who_dials_and_whether_it_is_the_host() {
         Lookup::Unknown
     );
     assert_eq!(directory.find_by_dialled("ü").await, Lookup::Unknown);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_told_and_recorded_by_every_front() {
+    let server = server().await;
+    let large = "x".repeat(2 << 20);
+    let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+    let cbor = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
+    let form = "application/x-www-form-urlencoded";
+    let scope =
+        "AWS4-HMAC-SHA256 Credential=AKIAUNKNOWNUNKNOWNXX/20260101/us-east-1/sts/aws4_request";
+    for (path, headers, told) in [
+        ("/accounts", vec![], "RequestEntityTooLargeException"),
+        (
+            "/campanile/meetings",
+            vec![],
+            "RequestEntityTooLargeException",
+        ),
+        ("/", vec![("x-amz-target", target)], "\"__type\""),
+        (cbor, vec![("smithy-protocol", "rpc-v2-cbor")], "__type"),
+        (
+            "/",
+            vec![("content-type", form), ("authorization", scope)],
+            "<Code>RequestEntityTooLarge</Code>",
+        ),
+    ] {
+        let mut request = Request::post(path).header("host", "h");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(large.clone())).unwrap();
+        let response = server.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        let named = format!("{:?}", response.headers());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let said = named + &String::from_utf8_lossy(&body);
+        assert!(said.contains(told), "{path}: {said}");
+    }
+    let Control { store, trail, .. } = server.shared.control.clone();
+    trail.indexed().await.unwrap();
+    let owner = &server.shared.control.deployment.account_id;
+    let any = (AuditAttribute::EventCategory, "Management");
+    let page = Page::first(10);
+    let found = store.audit_rows(owner, any, (0, i64::MAX), &page);
+    let found = found.await.unwrap().items;
+    let mut names: Vec<&str> = found.iter().map(|row| row.event_name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "CreateAccount",
+            "ListMetrics",
+            "LookupEvents",
+            "OpenMeeting"
+        ]
+    );
+    let large = |row: &crate::store::AuditRow| row.document.contains("RequestEntityTooLarge");
+    assert!(found.iter().all(large));
 }

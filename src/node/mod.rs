@@ -246,7 +246,7 @@ impl Node {
         let (recorder, record_thread) = Recorder::start(
             wiring::record_settings(config, &deployment, &local),
             objects.clone(),
-            wiring::destination(config, &deployment, &store),
+            wiring::destination(config, &deployment, &store, &objects),
         )?;
 
         let (trail, trail_task) = wiring::trail(config, &store, &objects)?;

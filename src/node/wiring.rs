@@ -196,13 +196,19 @@ pub(super) fn objects(
 }
 
 /// How the record learns where call records go: the setting may change while it runs.
-pub(super) fn destination(config: &Config, deployment: &Deployment, store: &Store) -> Destination {
-    let (store, account) = (store.clone(), deployment.account_id.clone());
-    let default = config.record.bucket.clone();
+pub(super) fn destination(
+    config: &Config,
+    deployment: &Deployment,
+    store: &Store,
+    objects: &Objects,
+) -> Destination {
+    let (store, objects) = (store.clone(), objects.clone());
+    let (account, default) = (deployment.account_id.clone(), config.record.bucket.clone());
     Arc::new(move || {
-        let (store, account, default) = (store.clone(), account.clone(), default.clone());
+        let (store, objects) = (store.clone(), objects.clone());
+        let (account, default) = (account.clone(), default.clone());
         Box::pin(async move {
-            let bucket = settings::record_bucket(&store, &account, &default).await;
+            let bucket = settings::record_bucket(&store, &objects, &account, &default).await;
             bucket.map_err(|error| error.to_string())
         })
     })

@@ -22,7 +22,7 @@ pub struct Place<'a> {
     pub path: &'a str,
 }
 
-/// The key that all objects' keys are derived from. Cloning shares it.
+/// The key that all objects' keys are derived from. Cloning copies it.
 #[derive(Clone)]
 pub struct ObjectKey {
     octets: [u8; 32],

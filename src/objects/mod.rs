@@ -5,6 +5,7 @@
 //!               └── sealed? ──► envelope        AES-256-GCM, bound to bucket and path
 //! ```
 
+mod acl;
 pub mod envelope;
 mod pieces;
 mod s3;
@@ -17,9 +18,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use thiserror::Error;
 
 use crate::config::{Bucket as Configured, BucketPlace};
@@ -38,6 +40,8 @@ pub struct Objects {
 #[derive(Debug)]
 struct Bucket {
     store: Arc<dyn ObjectStore>,
+    /// Whether its lists come in the order of the paths, as S3's do.
+    in_order: bool,
     sealed: bool,
     accounts: Vec<String>,
 }
@@ -62,6 +66,9 @@ pub enum ObjectError {
     /// No path.
     #[error("an object must have a name")]
     NoKey,
+    /// A path that leads nowhere: dots, control characters, nothing between two slashes.
+    #[error("no object can have that name: {0}")]
+    BadKey(String),
     /// There is no such object, or its bucket is gone from where it was.
     #[error("there is no such object: {0}")]
     NotFound(String),
@@ -97,13 +104,14 @@ impl Objects {
     ) -> Result<Self, ObjectError> {
         let mut buckets = BTreeMap::new();
         for bucket in configured {
-            let store: Arc<dyn ObjectStore> = match &bucket.place {
-                BucketPlace::Folder(path) => open_folder(&bucket.name, path)?,
-                BucketPlace::S3(asked) => s3::open(&bucket.name, asked)?,
+            let (store, in_order): (Arc<dyn ObjectStore>, bool) = match &bucket.place {
+                BucketPlace::Folder(path) => (open_folder(&bucket.name, path)?, false),
+                BucketPlace::S3(asked) => (s3::open(&bucket.name, asked)?, true),
             };
             let (sealed, accounts) = (bucket.sealed, bucket.accounts.clone());
             let opened = Bucket {
                 store,
+                in_order,
                 sealed,
                 accounts,
             };
@@ -112,6 +120,7 @@ impl Objects {
         if !buckets.contains_key(default) {
             let opened = Bucket {
                 store: open_folder(default, &folder.join(default))?,
+                in_order: false,
                 sealed: false,
                 accounts: Vec::new(),
             };
@@ -247,25 +256,12 @@ impl Objects {
         after: &str,
         limit: usize,
     ) -> Result<Vec<Stored>, ObjectError> {
-        let prefix = Some(ObjectPath::from(prefix)).filter(|path| !path.as_ref().is_empty());
-        let store = &self.bucket(bucket)?.store;
-        let after = ObjectPath::from(after);
-        let mut found = store.list_with_offset(prefix.as_ref(), &after);
-        // A folder's come in any order.
-        let mut first = BTreeMap::new();
-        while let Some(entry) = found.next().await {
-            let entry = entry?;
-            let stored = Stored {
-                key: entry.location.to_string(),
-                size: entry.size,
-                modified_ms: entry.last_modified.timestamp_millis(),
-            };
-            first.insert(stored.key.clone(), stored);
-            if first.len() > limit {
-                first.pop_last();
-            }
-        }
-        Ok(first.into_values().collect())
+        let prefix = Some(plain(prefix)?).filter(|path| !path.as_ref().is_empty());
+        let bucket = self.bucket(bucket)?;
+        let found = bucket
+            .store
+            .list_with_offset(prefix.as_ref(), &plain(after)?);
+        first(found, bucket.in_order, limit).await
     }
 
     /// Takes an object away; one that is not there is no error on S3.
@@ -295,9 +291,38 @@ impl From<object_store::Error> for ObjectError {
     }
 }
 
-/// Dots that would lead out of a folder become ordinary characters.
+/// The first of what is listed, in the order of their paths.
+async fn first(
+    mut found: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    in_order: bool,
+    limit: usize,
+) -> Result<Vec<Stored>, ObjectError> {
+    let mut first = BTreeMap::new();
+    while let Some(entry) = found.next().await {
+        let entry = entry?;
+        let stored = Stored {
+            key: entry.location.to_string(),
+            size: entry.size,
+            modified_ms: entry.last_modified.timestamp_millis(),
+        };
+        first.insert(stored.key.clone(), stored);
+        if in_order && first.len() >= limit {
+            break;
+        }
+        if first.len() > limit {
+            first.pop_last();
+        }
+    }
+    Ok(first.into_values().collect())
+}
+
+/// A key as it is, so that what lists show is what can be asked for. Nothing in it leads out of a folder.
+fn plain(key: &str) -> Result<ObjectPath, ObjectError> {
+    ObjectPath::parse(key).map_err(|error| ObjectError::BadKey(error.to_string()))
+}
+
 fn path(key: &str) -> Result<ObjectPath, ObjectError> {
-    let path = ObjectPath::from(key);
+    let path = plain(key)?;
     if path.as_ref().is_empty() {
         Err(ObjectError::NoKey)
     } else {

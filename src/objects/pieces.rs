@@ -102,6 +102,8 @@ enum Form {
     Plain,
     Sealed(Box<Opener>),
     Ended,
+    /// There was an error: whatever comes now, this is not the whole object.
+    Broken,
 }
 
 impl Reader {
@@ -125,50 +127,67 @@ impl Reader {
     /// The store, or what is wrong with the envelope. What came before an error is not the whole object.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
         loop {
+            let form = match std::mem::replace(&mut self.form, Form::Broken) {
+                Form::Ended => {
+                    self.form = Form::Ended;
+                    return Ok(None);
+                }
+                Form::Broken => return Err(ObjectError::Away("it broke off before".to_owned())),
+                form => form,
+            };
             let came = self.stored.next().await.transpose()?;
             let mut out = Vec::new();
-            let ended = came.is_none();
-            match std::mem::replace(&mut self.form, Form::Ended) {
-                Form::Ended => return Ok(None),
-                Form::Plain => {
-                    if let Some(octets) = came {
-                        self.form = Form::Plain;
-                        out.extend_from_slice(&octets);
-                    }
-                }
-                Form::Sealed(mut opener) => match came {
-                    None => opener.finish(&mut out)?,
-                    Some(octets) => {
-                        opener.push(&octets, &mut out)?;
-                        self.form = Form::Sealed(opener);
-                    }
-                },
-                Form::Unknown(mut begin, mut opener) => {
-                    begin.extend_from_slice(&came.unwrap_or_default());
-                    let sealed = is_sealed(&begin);
-                    if begin.len() < ENOUGH && !ended {
-                        self.form = Form::Unknown(begin, opener);
-                    } else if sealed {
-                        opener.push(&begin, &mut out)?;
-                        if ended {
-                            opener.finish(&mut out)?;
-                        } else {
-                            self.form = Form::Sealed(opener);
-                        }
-                    } else if self.must_be_sealed {
-                        return Err(BadEnvelope::NotSealed.into());
-                    } else {
-                        out = begin;
-                        if !ended {
-                            self.form = Form::Plain;
-                        }
-                    }
-                }
-            }
+            self.form = self.took(form, came, &mut out)?;
             if !out.is_empty() {
                 return Ok(Some(out.into()));
             }
         }
+    }
+
+    /// What has come makes of a form, and what it gives out. Nothing more comes where nothing came.
+    fn took(
+        &self,
+        form: Form,
+        came: Option<Bytes>,
+        out: &mut Vec<u8>,
+    ) -> Result<Form, ObjectError> {
+        let ended = came.is_none();
+        let came = came.unwrap_or_default();
+        Ok(match form {
+            Form::Unknown(mut begin, mut opener) => {
+                begin.extend_from_slice(&came);
+                if begin.len() < ENOUGH && !ended {
+                    return Ok(Form::Unknown(begin, opener));
+                }
+                if is_sealed(&begin) {
+                    opener.push(&begin, out)?;
+                    if ended {
+                        opener.finish(out)?;
+                        return Ok(Form::Ended);
+                    }
+                    return Ok(Form::Sealed(opener));
+                }
+                if self.must_be_sealed {
+                    return Err(BadEnvelope::NotSealed.into());
+                }
+                *out = begin;
+                if ended { Form::Ended } else { Form::Plain }
+            }
+            Form::Sealed(mut opener) => {
+                if ended {
+                    opener.finish(out)?;
+                    return Ok(Form::Ended);
+                }
+                opener.push(&came, out)?;
+                Form::Sealed(opener)
+            }
+            Form::Plain if !ended => {
+                out.extend_from_slice(&came);
+                Form::Plain
+            }
+            Form::Plain | Form::Ended => Form::Ended,
+            Form::Broken => Form::Broken,
+        })
     }
 
     /// All of it.

@@ -14,6 +14,7 @@ use object_store::client::{
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
 use super::ObjectError;
+use super::acl::OwnersControl;
 use crate::config::buckets::{AwsKeys, Credentials, S3, read_credentials};
 
 /// The header by which S3 refuses what would go to another account's bucket (the counterpart of `aws:SourceAccount`).
@@ -47,11 +48,13 @@ pub(super) fn open(bucket: &str, asked: &S3) -> Result<Arc<dyn ObjectStore>, Obj
             return Err(unusable("there are no credentials for it".to_owned()));
         }
     };
+    let credentials: Arc<dyn CredentialProvider<Credential = AwsCredential>> =
+        Arc::new(credentials);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_endpoint(asked.endpoint.trim_end_matches('/'))
         .with_region(&asked.region)
-        .with_credentials(Arc::new(credentials))
+        .with_credentials(credentials.clone())
         .with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(100),
@@ -62,7 +65,10 @@ pub(super) fn open(bucket: &str, asked: &S3) -> Result<Arc<dyn ObjectStore>, Obj
             retry_timeout: Duration::from_secs(5),
         })
         .with_client_options(options)
-        .with_http_connector(SignedHeadersOnly);
+        .with_http_connector(Connector {
+            credentials,
+            region: asked.region.clone(),
+        });
     if let Some(key) = &asked.kms_key {
         builder = builder.with_sse_kms_encryption(key);
     }
@@ -76,12 +82,19 @@ pub(super) fn open(bucket: &str, asked: &S3) -> Result<Arc<dyn ObjectStore>, Obj
 /// HTTP client they would also stand, unsigned, in the one request where it does not (lists), and S3 refuses
 /// requests with `x-amz-` headers that are not signed.
 #[derive(Debug)]
-struct SignedHeadersOnly;
+struct Connector {
+    credentials: Arc<dyn CredentialProvider<Credential = AwsCredential>>,
+    region: String,
+}
 
-impl HttpConnector for SignedHeadersOnly {
+impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let without = options.clone().with_default_headers(HeaderMap::new());
-        ReqwestConnector::default().connect(&without)
+        Ok(HttpClient::new(OwnersControl {
+            client: ReqwestConnector::default().connect(&without)?,
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+        }))
     }
 }
 

@@ -135,16 +135,111 @@ async fn a_bucket_that_is_none_and_a_path_that_leads_out_are_refused_or_harmless
     let objects = folders(data.path());
     let none = objects.put("nowhere", "a", Bytes::new()).await.unwrap_err();
     assert!(matches!(none, ObjectError::UnknownBucket(_)), "{none}");
-    for key in ["", "/", "//"] {
+    for key in ["", "/"] {
         let refused = objects.put("records", key, Bytes::new()).await;
         assert!(matches!(refused, Err(ObjectError::NoKey)), "{key}");
     }
-    objects
-        .put("records", "../../out", body("in"))
-        .await
-        .unwrap();
+    for key in [
+        "//",
+        "a//b",
+        "../../out",
+        "a/../../../out",
+        "./a",
+        "a\nb",
+        "a\0b",
+    ] {
+        let refused = objects.put("records", key, body("in")).await;
+        assert!(matches!(refused, Err(ObjectError::BadKey(_))), "{key:?}");
+        let refused = objects.get("records", key).await;
+        assert!(matches!(refused, Err(ObjectError::BadKey(_))), "{key:?}");
+        assert!(objects.list("records", key, "", 1).await.is_err());
+    }
     assert!(!data.path().join("../out").exists() && !data.path().join("out").exists());
-    assert_eq!(objects.get("records", "../../out").await.unwrap(), "in");
+    // Encoded dots are characters of a name.
+    let dots = "%2e%2e/%2E%2E/out";
+    objects.put("records", dots, body("in")).await.unwrap();
+    assert!(data.path().join("records").join(dots).exists());
+}
+
+#[tokio::test]
+async fn what_lists_show_is_what_can_be_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    let mut keys = [
+        "backup~1.json",
+        "a%b",
+        "a%25b",
+        "x [1]{2}^`|<>\"*?",
+        "ä/ö ü",
+    ];
+    keys.sort_unstable();
+    for key in keys {
+        // As others may have put it there.
+        let file = data.path().join("records").join(key);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, key).unwrap();
+        objects.put("vault", key, body(key)).await.unwrap();
+    }
+    for bucket in ["records", "vault"] {
+        let mut after = String::new();
+        for key in keys {
+            let listed = objects.list(bucket, "", &after, 1).await.unwrap();
+            assert_eq!(listed[0].key, key);
+            assert_eq!(objects.get(bucket, key).await.unwrap(), key);
+            after = key.to_owned();
+        }
+        assert!(
+            objects
+                .list(bucket, "", &after, 1)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_lists_in_order_is_read_no_further_than_the_page() {
+    let listed = |in_order, limit| async move {
+        let all = (0..5000).map(|at| {
+            Ok(ObjectMeta {
+                location: ObjectPath::from(format!("{at:04}")),
+                last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
+                size: 1,
+                e_tag: None,
+                version: None,
+            })
+        });
+        let found = futures_util::stream::iter(all.collect::<Vec<_>>());
+        let mut read = 0;
+        let found = found.inspect(|_| read += 1).boxed();
+        let keys = first(found, in_order, limit).await.unwrap();
+        (keys.len(), keys.last().unwrap().key.clone(), read)
+    };
+    assert_eq!(listed(true, 10).await, (10, "0009".to_owned(), 10));
+    assert_eq!(listed(false, 10).await, (10, "0009".to_owned(), 5000));
+}
+
+#[tokio::test]
+async fn an_object_that_broke_off_is_never_said_to_be_whole() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = folders(data.path());
+    objects.put("vault", "a", body("hello")).await.unwrap();
+    let file = data.path().join("vault/a");
+    let mut stored = std::fs::read(&file).unwrap();
+    let last = stored.len() - 1;
+    stored[last] ^= 1;
+    std::fs::write(&file, &stored).unwrap();
+    let mut reader = objects.reader("vault", "a", true).await.unwrap();
+    for _ in 0..3 {
+        assert!(reader.next().await.is_err());
+    }
+    // And what has ended stays so.
+    objects.put("vault", "a", body("")).await.unwrap();
+    let mut reader = objects.reader("vault", "a", true).await.unwrap();
+    for _ in 0..3 {
+        assert!(reader.next().await.unwrap().is_none());
+    }
 }
 
 #[test]

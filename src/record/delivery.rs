@@ -7,6 +7,7 @@
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::RecordError;
-use super::spool::{Ready, Spool};
+use super::spool::{Spool, Waiting};
 use crate::objects::{ObjectError, Objects};
 
 /// Says which bucket records go to now; `None`: they are not wanted. An error is tried again.
@@ -33,7 +34,7 @@ pub(super) struct Delivery {
 }
 
 enum ToDelivery {
-    Ready(Box<Ready>),
+    Ready(Box<Waiting>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -63,11 +64,11 @@ impl Delivery {
     }
 
     /// A record that lies in the spool by now.
-    pub(super) fn deliver(&self, ready: Ready) {
+    pub(super) fn deliver(&self, ready: Waiting) {
         self.send(ToDelivery::Ready(Box::new(ready)));
     }
 
-    /// Says when all so far was tried, or soon anyway.
+    /// Says when all so far was tried, or after a few seconds, if it is not behind a delivery that takes longer.
     pub(super) fn flush(&self, done: oneshot::Sender<()>) {
         self.send(ToDelivery::Flush(done));
     }
@@ -101,7 +102,7 @@ struct Work {
 /// What waits for one bucket.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Ready>,
+    waiting: VecDeque<Waiting>,
     hold: Hold,
 }
 
@@ -143,7 +144,7 @@ impl Work {
         }
     }
 
-    fn take(&mut self, ready: Ready) {
+    fn take(&mut self, ready: Waiting) {
         match &ready.bucket {
             Some(bucket) => {
                 let queue = self.queues.entry(bucket.clone()).or_default();
@@ -168,19 +169,40 @@ impl Work {
 
     async fn deliver(&mut self) {
         self.decide().await;
+        let mut none = Vec::new();
         for (bucket, queue) in &mut self.queues {
             if queue.hold.holds() {
                 continue;
             }
             while let Some(ready) = queue.waiting.front() {
-                let body = ready.body.clone().into_bytes().into();
-                let put = self.objects.put(bucket, &ready.key, body);
+                let body = match body(&self.spool, ready) {
+                    Ok(body) => body,
+                    Err(error) if is_of_the_file(&error) => {
+                        // It stays where it is, for a person to look at.
+                        let id = &ready.transaction_id;
+                        tracing::error!(id, %error, "a call record in the spool cannot be read");
+                        queue.waiting.pop_front();
+                        continue;
+                    }
+                    Err(error) => {
+                        if queue.hold.fail() {
+                            tracing::error!(bucket, %error, "the spool cannot be read; it is tried again");
+                        }
+                        break;
+                    }
+                };
+                let put = self
+                    .objects
+                    .put(bucket, &ready.key, body.into_bytes().into());
                 let failure = match timeout(PUT, put).await {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => Some(error),
                     Err(_) => Some(ObjectError::Away("it does not answer".to_owned())),
                 };
                 if let Some(error) = failure {
+                    if let ObjectError::UnknownBucket(_) = error {
+                        none.push(bucket.clone());
+                    }
                     let waiting = queue.waiting.len();
                     metrics::counter!("campanile_record_deliveries_failed_total", "bucket" => bucket.clone()).increment(1);
                     if queue.hold.fail() {
@@ -197,10 +219,28 @@ impl Work {
                 queue.waiting.pop_front();
             }
         }
+        for bucket in none {
+            self.undecide(&bucket);
+        }
         self.queues.retain(|_, queue| !queue.waiting.is_empty());
         let waiting = self.queues.values().chain([&self.undecided]);
         let waiting: usize = waiting.map(|queue| queue.waiting.len()).sum();
         metrics::gauge!("campanile_records_undelivered").set(waiting as f64);
+    }
+
+    /// What was for a bucket that is none goes where the setting says, and waits as long as that is not known.
+    fn undecide(&mut self, bucket: &str) {
+        let Some(queue) = self.queues.remove(bucket) else {
+            return;
+        };
+        for mut ready in queue.waiting.into_iter().rev() {
+            ready.bucket = None;
+            // They are older than what waits there.
+            self.undecided.waiting.push_front(ready);
+        }
+        if self.undecided.hold.until.is_none() {
+            self.undecided.hold.until = Some(Instant::now() + MOST_WAIT);
+        }
     }
 
     /// Finds out where records go that were not told by their writer.
@@ -231,6 +271,23 @@ impl Work {
             }
         }
     }
+}
+
+/// What a record says.
+fn body(spool: &Spool, ready: &Waiting) -> io::Result<String> {
+    match &ready.body {
+        Some(body) => Ok(body.clone()),
+        None => Ok(spool.ready(&ready.transaction_id)?.body),
+    }
+}
+
+/// Whether a file is gone or is none of ours; another try finds the same.
+fn is_of_the_file(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    matches!(
+        error.kind(),
+        NotFound | InvalidData | InvalidInput | UnexpectedEof
+    )
 }
 
 impl Hold {

@@ -5,20 +5,25 @@
 //! ```
 //!
 //! What was gathered is written every few seconds, as a line that goes on where the minute's earlier lines stopped: what
-//! `kill -9` takes is at most that. A reader adds the lines of a minute up.
+//! `kill -9` takes is at most that. A reader adds the lines of a minute up. Once a day the files of days that are over are
+//! made shorter: a line for each minute, after 15 days for each five minutes, after 63 days for each hour. That is what
+//! CloudWatch keeps, too, and all 15 months of a busy connector are no more than some 100 MB to read.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::logs::{Bounds, Logs};
+use super::logs::{DAY_MS, Logs, day_ms};
 use super::sink::LogFolder;
 
-/// Values of one metric in some time.
+/// Values of one metric in some time. Written as the list of its fields.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
 pub struct Figure {
     /// How many.
     pub count: u64,
@@ -52,6 +57,25 @@ impl Figure {
     }
 }
 
+type Fields = (u64, f64, f64, f64);
+
+impl From<Fields> for Figure {
+    fn from((count, sum, min, max): Fields) -> Self {
+        Self {
+            count,
+            sum,
+            min,
+            max,
+        }
+    }
+}
+
+impl From<Figure> for Fields {
+    fn from(figure: Figure) -> Self {
+        (figure.count, figure.sum, figure.min, figure.max)
+    }
+}
+
 /// What was measured and is not written yet.
 #[derive(Debug)]
 pub(super) struct Gathered {
@@ -60,11 +84,11 @@ pub(super) struct Gathered {
     files: LogFolder,
     minutes: BTreeMap<u64, ByName>,
     write_at_ms: u64,
-    forget_at_ms: u64,
+    tidy_at_ms: u64,
 }
 
-/// Count, sum, least and most of each metric.
-type ByName = BTreeMap<String, (u64, f64, f64, f64)>;
+/// Each metric's.
+type ByName = BTreeMap<String, Figure>;
 
 #[derive(Serialize, Deserialize)]
 struct Minute {
@@ -80,26 +104,29 @@ impl Gathered {
             connector: connector.to_owned(),
             minutes: BTreeMap::new(),
             write_at_ms: 0,
-            forget_at_ms: 0,
+            tidy_at_ms: 0,
         }
     }
 
     /// One value of a metric.
     pub(super) fn add(&mut self, name: &str, value: f64, at_ms: u64) {
         let minute = self.minutes.entry(at_ms - at_ms % MINUTE_MS).or_default();
-        let more = Figure::of(value);
-        let known = minute
-            .get(name)
-            .map_or(more, |known| figure(*known).and(more));
-        let entry = (known.count, known.sum, known.min, known.max);
-        minute.insert(name.to_owned(), entry);
+        add(minute, name, Figure::of(value));
     }
 
     /// Writes what there is, if it is time for that.
     pub(super) fn on_time(&mut self, now_ms: u64) -> io::Result<()> {
-        if now_ms >= self.forget_at_ms {
-            self.forget_at_ms = now_ms + DAY_MS;
-            forget(&self.folder, now_ms.saturating_sub(KEPT_MS))?;
+        if now_ms >= self.tidy_at_ms {
+            self.tidy_at_ms = now_ms + DAY_MS;
+            // It may take seconds, and calls go on meanwhile.
+            let folder = self.folder.clone();
+            std::thread::Builder::new()
+                .name("metrics".into())
+                .spawn(move || {
+                    if let Err(error) = tidy(&folder, now_ms) {
+                        tracing::error!(%error, "old metrics cannot be made shorter");
+                    }
+                })?;
         }
         if now_ms < self.write_at_ms || self.minutes.is_empty() {
             return Ok(());
@@ -125,10 +152,11 @@ impl Gathered {
     }
 }
 
-/// Reading them back. Cloning shares the folder's name.
+/// Reading them back. Cloning shares the folder's name and whose turn it is.
 #[derive(Clone, Debug)]
 pub struct Figures {
     files: Logs,
+    turns: Arc<Semaphore>,
 }
 
 impl Figures {
@@ -137,7 +165,13 @@ impl Figures {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             files: Logs::new(folder),
+            turns: Arc::new(Semaphore::new(READERS)),
         }
+    }
+
+    /// Waits for its turn to read: much is read for an answer, and however many ask, some at a time are answered.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// The connectors that have any.
@@ -168,70 +202,104 @@ impl Figures {
         days.retain(|day| {
             day_ms(day).is_some_and(|begin| begin < to_ms && begin + DAY_MS > from_ms)
         });
-        let all = Bounds {
-            lines: 1000,
-            octets: usize::MAX,
-            read: u64::MAX,
-        };
         for day in days.iter().rev() {
-            let mut place = 0;
-            loop {
-                let wanted = |line: &super::logs::Line| (from_ms..to_ms).contains(&line.time_ms);
-                let found = self.files.forward(&group, day, place, all, wanted)?;
-                place = found.place;
-                for line in &found.lines {
-                    // A reader of a file that somebody else wrote into goes on.
-                    let Ok(minute) = serde_json::from_str::<Minute>(&line.text) else {
-                        continue;
-                    };
-                    for (name, known) in &minute.metrics {
-                        if !each(minute.event_timestamp, name, figure(*known)) {
-                            return Ok(());
-                        }
-                    }
+            let mut goes_on = true;
+            self.files.each(&group, day, |line| {
+                if !(from_ms..to_ms).contains(&line.time_ms) {
+                    return true;
                 }
-                if found.end {
-                    break;
-                }
+                // A reader of a file that somebody else wrote into goes on.
+                let Ok(minute) = serde_json::from_str::<Minute>(&line.text) else {
+                    return true;
+                };
+                let mut known = minute.metrics.iter();
+                goes_on = known.all(|(name, known)| each(minute.event_timestamp, name, *known));
+                goes_on
+            })?;
+            if !goes_on {
+                break;
             }
         }
         Ok(())
     }
 }
 
-fn figure((count, sum, min, max): (u64, f64, f64, f64)) -> Figure {
-    Figure {
-        count,
-        sum,
-        min,
-        max,
+fn add(to: &mut ByName, name: &str, more: Figure) {
+    match to.get_mut(name) {
+        Some(known) => *known = known.and(more),
+        None => {
+            to.insert(name.to_owned(), more);
+        }
     }
 }
 
-/// Removes the files of days that ended before then.
-fn forget(folder: &Path, before_ms: u64) -> io::Result<()> {
+/// Makes the files of days that are over shorter, and removes those of days that were over long ago.
+fn tidy(folder: &Path, now_ms: u64) -> io::Result<()> {
     let files = Logs::new(folder.to_owned());
     for group in files.groups()? {
         for day in files.stream_names(&group)? {
-            if day_ms(&day).is_some_and(|begin| begin + DAY_MS < before_ms) {
-                let group = group.trim_start_matches('/');
-                fs::remove_file(folder.join(group).join(format!("{day}.jsonl")))?;
+            let Some(ended) = day_ms(&day).map(|begin| begin + DAY_MS) else {
+                continue;
+            };
+            let file = format!("{}/{day}.jsonl", group.trim_start_matches('/'));
+            let file = folder.join(file);
+            match now_ms.saturating_sub(ended) {
+                // Its last minute may not be written yet.
+                age if age < HOUR_MS => {}
+                age if age > KEPT_MS => fs::remove_file(file)?,
+                age => shorten(&files, (&group, &day), &file, period(age))?,
             }
         }
     }
     Ok(())
 }
 
-fn day_ms(day: &str) -> Option<u64> {
-    let day: jiff::civil::Date = day.parse().ok()?;
-    let begin = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    u64::try_from(begin.timestamp().as_millisecond()).ok()
+/// The time of one line, by how long ago its day was.
+fn period(age_ms: u64) -> u64 {
+    match age_ms / DAY_MS {
+        ..15 => MINUTE_MS,
+        15..63 => 5 * MINUTE_MS,
+        _ => HOUR_MS,
+    }
+}
+
+/// Writes a file anew with one line for each period, where it has more.
+fn shorten(files: &Logs, (group, day): (&str, &str), file: &Path, period: u64) -> io::Result<()> {
+    let (mut lines, mut periods) = (0, BTreeMap::<u64, ByName>::new());
+    files.each(group, day, |line| {
+        lines += 1;
+        if let Ok(minute) = serde_json::from_str::<Minute>(&line.text) {
+            let at = minute.event_timestamp;
+            let all = periods.entry(at - at % period).or_default();
+            for (name, more) in &minute.metrics {
+                add(all, name, *more);
+            }
+        }
+        true
+    })?;
+    if periods.len() == lines {
+        return Ok(());
+    }
+    let beside = file.with_extension("new");
+    let mut out = BufWriter::new(File::create(&beside)?);
+    for (event_timestamp, metrics) in periods {
+        let minute = Minute {
+            event_timestamp,
+            metrics,
+        };
+        serde_json::to_writer(&mut out, &minute)?;
+        out.write_all(b"\n")?;
+    }
+    out.into_inner()?.sync_all()?;
+    fs::rename(beside, file)
 }
 
 const MINUTE_MS: u64 = 60_000;
-const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// 15 months, as CloudWatch counts them.
-const KEPT_MS: u64 = 455 * DAY_MS;
+pub const KEPT_MS: u64 = 455 * DAY_MS;
+/// Who read at once.
+const READERS: usize = 2;
 /// What a killed process loses, at most.
 const WRITE_EVERY_MS: u64 = 5000;
 
@@ -293,7 +361,59 @@ mod tests {
         gathered.write(NOON).unwrap();
         let figures = Figures::new(folder.path().to_owned());
         assert_eq!(all(&figures, (0, u64::MAX >> 8)).len(), 3);
-        gathered.on_time(NOON).unwrap();
+        tidy(folder.path(), NOON).unwrap();
         assert_eq!(all(&figures, (0, u64::MAX >> 8)).len(), 2);
+    }
+
+    #[test]
+    fn days_that_are_over_are_kept_short_and_say_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gathered = Gathered::new(folder.path().to_owned(), "vc1");
+        let midnight = NOON - NOON % DAY_MS;
+        let days = [0, 1, 16, 64].map(|ago| midnight - ago * DAY_MS);
+        for begin in days {
+            // Two hours, a value every five seconds, each written as a line of its own.
+            for at in (0..2 * HOUR_MS).step_by(5000) {
+                gathered.add("A", f64::from(u32::try_from(at).unwrap()), begin + at);
+                gathered.write(NOON).unwrap();
+            }
+        }
+        let figures = Figures::new(folder.path().to_owned());
+        let everything = (0, u64::MAX >> 8);
+        let whole = |begin: u64| {
+            let range = (begin, begin + DAY_MS);
+            let found = all(&figures, range).into_values();
+            found.reduce(Figure::and).unwrap()
+        };
+        let before = days.map(whole);
+        let of_last = all(&figures, (days[1], days[0]));
+        let lines = |begin: u64| {
+            let day = super::super::call_record::utc(begin);
+            let file = format!("vc1/{}.jsonl", day.strftime("%Y-%m-%d"));
+            fs::read_to_string(folder.path().join(file))
+                .unwrap()
+                .lines()
+                .count()
+        };
+        assert_eq!(days.map(lines), [1440; 4]);
+        for _ in 0..2 {
+            tidy(folder.path(), NOON).unwrap();
+            assert_eq!(days.map(lines), [1440, 120, 24, 2], "today's is left alone");
+            assert_eq!(days.map(whole), before);
+            assert_eq!(all(&figures, (days[1], days[0])), of_last);
+        }
+        assert_eq!(all(&figures, everything).len(), 120 + 120 + 24 + 2);
+        assert_eq!(fs::read_dir(folder.path().join("vc1")).unwrap().count(), 4);
+    }
+
+    #[tokio::test]
+    async fn only_some_read_at_once() {
+        let figures = Figures::new(PathBuf::from("nowhere"));
+        let other = figures.clone();
+        let turns = (figures.turn().await.unwrap(), other.turn().await.unwrap());
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(20), figures.turn());
+        assert!(waits.await.is_err());
+        drop(turns);
+        assert!(figures.turn().await.is_some());
     }
 }

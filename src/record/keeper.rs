@@ -20,7 +20,7 @@ use super::delivery::{Delivery, Destination};
 use super::figures::Gathered;
 use super::metric_log::{MetricLine, VideoLine, Whose};
 use super::sink::LogFolder;
-use super::spool::{Ready, Spool};
+use super::spool::{Ready, Spool, Waiting};
 use super::{RecordError, Settings, ToKeeper, WAITING, Way, mask};
 use crate::objects::Objects;
 
@@ -440,8 +440,14 @@ impl Keeper {
             body,
         };
         let result = self.spool.make_ready(&ready);
+        let kept = result.is_ok();
         report("a call record", result);
-        self.delivery.deliver(ready);
+        self.delivery.deliver(Waiting {
+            transaction_id: ready.transaction_id,
+            bucket: ready.bucket,
+            key: ready.key,
+            body: (!kept).then_some(ready.body),
+        });
     }
 }
 

@@ -46,7 +46,12 @@ impl LogFolder {
         let Some((_, file)) = self.open.get_mut(group) else {
             return Err(io::Error::other("the log file was just opened"));
         };
-        file.write_all(&bytes)
+        let written = file.write_all(&bytes);
+        if written.is_err() {
+            // Half of it may stand there: whoever opens the file next ends that line.
+            self.open.remove(group);
+        }
+        written
     }
 
     fn file(&self, group: &str, day: &str) -> io::Result<File> {
@@ -89,6 +94,22 @@ mod tests {
         };
         assert_eq!(read("2026-11-22"), "1\n2\n");
         assert_eq!(read("2026-11-23"), "3\n");
+    }
+
+    #[test]
+    fn half_a_line_that_the_disk_had_room_for_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g/2026-11-22.jsonl");
+        let mut logs = LogFolder::new(folder.path().to_owned());
+        logs.append("g", NOON, &1).unwrap();
+        // As a disk that was full in the middle of a line leaves it, and a file that can be written no more.
+        fs::write(&path, "1\n{\"a").unwrap();
+        let day = "2026-11-22".to_owned();
+        logs.open
+            .insert("g".to_owned(), (day, File::open(&path).unwrap()));
+        assert!(logs.append("g", NOON, &2).is_err());
+        logs.append("g", NOON, &3).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n{\"a\n3\n");
     }
 
     #[test]

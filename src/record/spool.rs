@@ -23,12 +23,25 @@ use super::call_record::OpenCall;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Ready {
     pub(super) transaction_id: String,
-    /// Its bucket, where that was decided when the record was written.
+    /// Its bucket, in records of versions that decided it when the call ended; now it is when they are delivered.
     #[serde(default)]
     pub(super) bucket: Option<String>,
     pub(super) key: String,
     /// The object's bytes, JSON.
     pub(super) body: String,
+}
+
+/// What of it is held in memory until it is delivered: there may be very many.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) transaction_id: String,
+    /// [`Ready::bucket`].
+    #[serde(default)]
+    pub(super) bucket: Option<String>,
+    pub(super) key: String,
+    /// [`Ready::body`], where the spool could not take it.
+    #[serde(skip)]
+    pub(super) body: Option<String>,
 }
 
 /// The folder. Cloning shares it.
@@ -74,10 +87,15 @@ impl Spool {
     }
 
     /// Records that were not delivered, oldest key first.
-    pub(super) fn left_ready(&self) -> Vec<Ready> {
-        let mut all: Vec<Ready> = self.read_all("ready");
+    pub(super) fn left_ready(&self) -> Vec<Waiting> {
+        let mut all: Vec<Waiting> = self.read_all("ready");
         all.sort_by(|a, b| a.key.cmp(&b.key));
         all
+    }
+
+    /// A record that is not delivered, whole.
+    pub(super) fn ready(&self, transaction_id: &str) -> io::Result<Ready> {
+        read(&self.path("ready", transaction_id))
     }
 
     /// Notes that the process lives at `now_ms`.
@@ -183,7 +201,9 @@ mod tests {
 
         let next = Spool::open(folder.path().to_owned()).unwrap();
         assert_eq!(next.left_open(), [open_call("b")]);
-        assert_eq!(next.left_ready(), [ready("a", "k")]);
+        let left = next.left_ready();
+        assert_eq!((left.len(), left[0].key.as_str()), (1, "k"));
+        assert_eq!(next.ready("a").unwrap(), ready("a", "k"));
         assert_eq!(next.last_alive(), Some(77));
         next.delivered("a").unwrap();
         next.delivered("a").unwrap();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::{FromRow, Row};
 
-use super::{Listed, Page, Store, StoreError, draw, users};
+use super::{Listed, Page, Store, StoreError, address, draw, users};
 
 /// An account.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -146,7 +146,7 @@ impl Store {
             .bind(owner.to_owned())
             .bind(page.after.clone())
             .bind(page.limit());
-        for text in [name.map(str::to_owned), email.map(str::to_lowercase)]
+        for text in [name.map(str::to_owned), email.map(address::canonical)]
             .into_iter()
             .flatten()
         {

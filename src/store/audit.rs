@@ -55,6 +55,16 @@ pub enum AuditAttribute {
 }
 
 impl AuditAttribute {
+    /// What of a value is kept to be asked for: a longer one is found by its beginning.
+    #[must_use]
+    pub fn cut(value: &str) -> &str {
+        let mut end = value.len().min(INDEXED);
+        while !value.is_char_boundary(end) {
+            end -= 1;
+        }
+        value.get(..end).unwrap_or_default()
+    }
+
     fn column(self) -> &'static str {
         match self {
             Self::EventCategory => "event_category",
@@ -76,6 +86,10 @@ const COLUMNS: &str = "event_id, owner, event_category, event_name, event_source
 /// How many columns there are.
 const WIDTH: usize = 11;
 
+/// Octets of a value in an index. PostgreSQL takes 2,704 of a row of one (a third of a page), with owner and id in it; what
+/// names a thing of ours is far shorter.
+const INDEXED: usize = 512;
+
 /// Rows of one statement. PostgreSQL takes 65,535 parameters, SQLite 32,766.
 const ROWS: usize = 500;
 
@@ -88,46 +102,68 @@ impl Store {
         draw::ordered_uuid(now_ms)
     }
 
-    /// Takes entries in; those that are there already stay as they are.
+    /// Takes entries in; those that are there already stay as they are. One that the database will not have is left out,
+    /// so that it does not keep out all that come after it; how many those were.
     ///
     /// # Errors
     /// The database.
-    pub async fn add_audit_rows(&self, rows: &[AuditRow]) -> Result<(), StoreError> {
+    pub async fn add_audit_rows(&self, rows: &[AuditRow]) -> Result<u64, StoreError> {
+        let mut refused = 0;
         for rows in rows.chunks(ROWS) {
-            let places: Vec<String> = (0..rows.len())
-                .map(|row| {
-                    let first = row * WIDTH + 1;
-                    let places: Vec<String> =
-                        (first..first + WIDTH).map(|at| format!("${at}")).collect();
-                    format!("({})", places.join(", "))
-                })
-                .collect();
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "INSERT INTO audit_entries ({COLUMNS}) VALUES {} ON CONFLICT (event_id) DO NOTHING",
-                places.join(", ")
-            )));
-            for row in rows {
-                let values: [&String; WIDTH] = [
-                    &row.event_id,
-                    &row.owner,
-                    &row.event_category,
-                    &row.event_name,
-                    &row.event_source,
-                    &row.user_name,
-                    &row.access_key_id,
-                    &row.read_only,
-                    &row.resource_type,
-                    &row.resource_name,
-                    &row.document,
-                ];
-                for value in values {
-                    // PostgreSQL has no place for this one character; in the document it is escaped.
-                    query = query.bind(value.replace('\0', "\u{fffd}"));
+            match self.insert_audit_rows(rows).await {
+                Err(error) if error.is_of_the_row() => {
+                    for row in rows {
+                        match self.insert_audit_rows(std::slice::from_ref(row)).await {
+                            Err(error) if error.is_of_the_row() => {
+                                refused += 1;
+                                let id = &row.event_id;
+                                tracing::error!(id, %error, "an entry of the audit trail cannot be looked up");
+                            }
+                            done => done?,
+                        }
+                    }
                 }
+                done => done?,
             }
-            // Nobody reads before they write here: there is no turn to wait for.
-            query.execute(&self.pool).await?;
         }
+        Ok(refused)
+    }
+
+    async fn insert_audit_rows(&self, rows: &[AuditRow]) -> Result<(), StoreError> {
+        let places: Vec<String> = (0..rows.len())
+            .map(|row| {
+                let first = row * WIDTH + 1;
+                let places: Vec<String> =
+                    (first..first + WIDTH).map(|at| format!("${at}")).collect();
+                format!("({})", places.join(", "))
+            })
+            .collect();
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO audit_entries ({COLUMNS}) VALUES {} ON CONFLICT (event_id) DO NOTHING",
+            places.join(", ")
+        )));
+        for row in rows {
+            let values: [&String; WIDTH] = [
+                &row.event_id,
+                &row.owner,
+                &row.event_category,
+                &row.event_name,
+                &row.event_source,
+                &row.user_name,
+                &row.access_key_id,
+                &row.read_only,
+                &row.resource_type,
+                &row.resource_name,
+                &row.document,
+            ];
+            for value in values {
+                // PostgreSQL has no place for this one character; in the document it is escaped.
+                query = query.bind(value.replace('\0', "\u{fffd}"));
+            }
+        }
+        // The text differs with the number of rows: kept prepared, it would push out those of others.
+        // Nobody reads before they write here: there is no turn to wait for.
+        query.persistent(false).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -156,7 +192,7 @@ impl Store {
         .bind(first_id(from_ms))
         .bind(before)
         .bind(page.limit())
-        .bind(value.to_owned())
+        .bind(AuditAttribute::cut(value).to_owned())
         .fetch_all(&self.pool)
         .await?;
         Ok(page.cut(rows, |row: &AuditRow| &row.event_id))
@@ -259,6 +295,33 @@ mod tests {
         let page = Page::first(1);
         let listed = store.audit_rows("1", id, all, &page);
         assert!(listed.await.unwrap().items.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_the_database_will_not_have_keeps_no_other_out() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        // Both databases refuse by this what PostgreSQL refuses by itself: a value too long for an index.
+        sqlx::query("CREATE UNIQUE INDEX odd ON audit_entries (event_name)")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        let rows = ["a", "b", "a", "c"].map(|name| row(&store, "1", name, 1000));
+        assert_eq!(store.add_audit_rows(&rows).await.unwrap(), 1);
+        let page = Page::first(9);
+        let found = store.audit_rows("1", ANY, (0, 2000), &page).await.unwrap();
+        assert_eq!(found.items.len(), 3);
+        // A database that is away has refused no row.
+        store.close().await;
+        assert!(store.add_audit_rows(&rows).await.unwrap_err().is_passing());
+    }
+
+    #[test]
+    fn a_value_is_cut_at_a_character() {
+        assert_eq!(AuditAttribute::cut("short"), "short");
+        let long = format!("a{}", "\u{20ac}".repeat(1000));
+        let cut = AuditAttribute::cut(&long);
+        assert!(cut.len() > INDEXED - 3 && cut.len() <= INDEXED && long.starts_with(cut));
     }
 
     #[tokio::test]

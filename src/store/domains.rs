@@ -271,3 +271,46 @@ impl Store {
         Ok(Some(released))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{NewUser, Page};
+
+    #[tokio::test]
+    async fn whoever_came_by_a_domain_is_signed_out_with_it_however_it_was_written() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let none = serde_json::json!({});
+        let made = store.create_account("1", "a", &none, 1);
+        let account = made.await.unwrap().account_id;
+        for email in [
+            "ada@ex\u{e4}mple.org",
+            "Bob@XN--exmple-cua.org",
+            "eve@sub.ex\u{e4}mple.org",
+        ] {
+            let user = NewUser {
+                email: Some(email.to_owned()),
+                display_name: None,
+                license_type: "Basic".to_owned(),
+                user_type: "PrivateUser".to_owned(),
+                invited: false,
+            };
+            assert!(
+                store
+                    .create_user(&account, &user, 1)
+                    .await
+                    .unwrap()
+                    .is_some()
+            );
+        }
+        let name = "xn--exmple-cua.org";
+        store.claim_domain(&account, name, 9, 2, 9).await.unwrap();
+        assert!(store.verify_domain(&account, name, 3).await.unwrap());
+        let released = store.remove_domain(&account, name, 4).await.unwrap();
+        assert_eq!(released.unwrap().released, 2);
+        let page = Page::first(9);
+        let ada = store.users(&account, Some("ada@EX\u{c4}MPLE.org"), None, &page);
+        assert_eq!(ada.await.unwrap().items[0].logged_out_ms, Some(4));
+    }
+}

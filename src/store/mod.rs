@@ -5,6 +5,7 @@
 
 mod access_keys;
 mod accounts;
+mod address;
 mod attendees;
 mod audit;
 mod connectors;
@@ -119,6 +120,23 @@ impl StoreError {
     #[must_use]
     pub fn is_of_missing(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(said)) if said.is_foreign_key_violation())
+    }
+
+    /// Whether the database refuses what was to be written, and would take other things: data, constraints and limits
+    /// (PostgreSQL's classes 22, 23, 54; SQLite's TOOBIG, CONSTRAINT and MISMATCH).
+    #[must_use]
+    pub fn is_of_the_row(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(said)) = self else {
+            return false;
+        };
+        said.code().is_some_and(|code| match code.len() {
+            5 => ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class)),
+            _ => code
+                .parse::<u32>()
+                .is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff))),
+        })
     }
 
     /// Whether the database cannot hold a text for a character in it.

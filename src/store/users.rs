@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::pin::OF_USER;
 use super::seal::Place;
-use super::{Listed, Page, Store, StoreError, Writing, draw, pin};
+use super::{Listed, Page, Store, StoreError, Writing, address, draw, pin};
 
 /// A user.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -13,7 +13,7 @@ pub struct User {
     pub user_id: String,
     /// The account.
     pub account_id: String,
-    /// In lower case.
+    /// In lower case, its domain in ASCII.
     pub email: Option<String>,
     /// The name that others see.
     pub display_name: Option<String>,
@@ -98,7 +98,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Option<User>, StoreError> {
         let mut transaction = self.write().await?;
-        let email = asked.email.as_deref().map(str::to_lowercase);
+        let email = asked.email.as_deref().map(address::canonical);
         let user = User {
             user_id: draw::ordered_uuid(now_ms)?,
             account_id: account_id.to_owned(),
@@ -182,7 +182,7 @@ impl Store {
         let mut sql = format!("SELECT {COLUMNS} FROM users WHERE account_id = $1 AND user_id > $2");
         let mut texts = Vec::new();
         for (column, text) in [
-            ("email", email.map(str::to_lowercase)),
+            ("email", email.map(address::canonical)),
             ("user_type", user_type.map(str::to_owned)),
         ] {
             if let Some(text) = text {

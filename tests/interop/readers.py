@@ -251,6 +251,13 @@ def metrics():
     for wrong in [[{"Id": "m1", "MetricStat": {**stat, "Period": 7}}], [{"Id": "M!", "MetricStat": stat}],
                   [{"Id": "m1"}], queries[:1] * 2]:
         refused("InvalidParameterValue", watch.get_metric_data, MetricDataQueries=wrong, **window)
+    many = [{**queries[0], "Id": f"m{at}"} for at in range(501)]
+    refused("InvalidParameterValue", watch.get_metric_data, MetricDataQueries=many, **window)
+    assert len(watch.get_metric_data(MetricDataQueries=many[:500], **window)["MetricDataResults"]) == 500
+    # 180,000 periods of all series together: 43,200 of each are too many of five.
+    month = {"StartTime": now - datetime.timedelta(days=30), "EndTime": now}
+    refused("InvalidParameterCombination", watch.get_metric_data, MetricDataQueries=many[:5], **month)
+    watch.get_metric_data(MetricDataQueries=many[:4], **month)
     backward = {"StartTime": window["EndTime"], "EndTime": window["StartTime"]}
     refused("InvalidParameterValue", watch.get_metric_data, MetricDataQueries=queries, **backward)
     refused("InvalidParameterValue", watch.list_metrics, NextToken="AAAA")

@@ -3,14 +3,15 @@
     s3_server.py PORT JOURNAL     PORT 0 lets the kernel choose; the first line of output says which it is
 
 As S3 documents it, a request whose header names another account than the bucket's is refused with 403 AccessDenied,
-and so is one that has an x-amz- header which it does not sign. `PUT /_owner/BUCKET/ACCOUNT` gives a bucket to another
+and so is one that has an x-amz- header which it does not sign. Every bucket has the policy that the old service asked
+for: an object may be put there only under the ACL bucket-owner-full-control, and no other request may name one. `PUT /_owner/BUCKET/ACCOUNT` gives a bucket to another
 account. Each request is a line of the journal.
 """
 
 import json
 import re
-import socket
 import sys
+from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
@@ -20,13 +21,20 @@ REFUSED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>%s</Me
 given = {}
 
 
-def why_refused(environ, bucket):
+def why_refused(environ, bucket, key):
+    signed = re.search(r"SignedHeaders=([^,]*)", environ.get("HTTP_AUTHORIZATION", ""))
+    signed = signed[1].split(";") if signed else []
+    named = [name[5:].lower().replace("_", "-") for name in environ if name.startswith("HTTP_X_AMZ_")]
+    if not set(named) <= set(signed):
+        return b"There were headers present in the request which were not signed"
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    method = environ["REQUEST_METHOD"]
+    begins = key and (method == "PUT" and "partNumber" not in query or method == "POST" and "uploads" in query)
+    if environ.get("HTTP_X_AMZ_ACL") != ("bucket-owner-full-control" if begins else None):
+        return b"Access Denied by the policy of the bucket"
     header = "HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"
     if header not in environ:
         return None
-    signed = re.search(r"SignedHeaders=([^,]*)", environ.get("HTTP_AUTHORIZATION", ""))
-    if not signed or "x-amz-expected-bucket-owner" not in signed[1].split(";"):
-        return b"There were headers present in the request which were not signed"
     owner = given.get(bucket) or s3_backends.bucket_accounts.get(bucket, (None, None))[1]
     return None if owner in (None, environ[header]) else b"Access Denied"
 
@@ -41,7 +49,7 @@ class Heeding:
             given[path[2]] = path[3]
             start_response("204 No Content", [])
             return [b""]
-        why = why_refused(environ, path[1])
+        why = why_refused(environ, path[1], "/".join(path[2:]))
         with open(self.journal, "a") as journal:
             entry = {
                 "method": environ["REQUEST_METHOD"],

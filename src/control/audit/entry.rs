@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::control::Caller;
 use crate::control::access::CallerKind;
-use crate::store::{AuditRow, PrincipalKind};
+use crate::store::{AuditAttribute, AuditRow, PrincipalKind};
 
 /// What happened, in CloudTrail's spelling.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -140,24 +140,24 @@ impl Entry {
     /// The version of CloudTrail's record that this is.
     pub const VERSION: &'static str = "1.08";
 
-    /// As the index has it.
+    /// As the index has it: the document whole, what is looked up by cut to what an index can hold.
     pub(super) fn row(&self) -> Result<AuditRow, serde_json::Error> {
         let who = &self.user_identity;
         let session = who.principal_id.split_once(':').map(|(_, name)| name);
         let user_name = who.user_name.as_deref().or(session);
         let about = self.resources.first();
-        let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+        let cut = |text: Option<&str>| AuditAttribute::cut(text.unwrap_or_default()).to_owned();
         Ok(AuditRow {
             event_id: self.event_id.clone(),
             owner: self.recipient_account_id.clone(),
-            event_category: self.event_category.clone(),
-            event_name: self.event_name.clone(),
-            event_source: self.event_source.clone(),
-            user_name: user_name.unwrap_or_default().to_owned(),
-            access_key_id: text(who.access_key_id.as_ref()),
+            event_category: cut(Some(&self.event_category)),
+            event_name: cut(Some(&self.event_name)),
+            event_source: cut(Some(&self.event_source)),
+            user_name: cut(user_name),
+            access_key_id: cut(who.access_key_id.as_deref()),
             read_only: self.read_only.to_string(),
-            resource_type: text(about.map(|about| &about.kind)),
-            resource_name: text(about.map(|about| &about.arn)),
+            resource_type: cut(about.map(|about| about.kind.as_str())),
+            resource_name: cut(about.map(|about| about.arn.as_str())),
             document: serde_json::to_string(self)?,
         })
     }

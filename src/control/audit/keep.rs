@@ -36,6 +36,10 @@ pub(super) struct Keeping {
     objects: Objects,
     /// Octets of each file that are in the index.
     indexed: HashMap<PathBuf, u64>,
+    /// Closed files of which nothing is missing there: nobody looks into them again.
+    finished: HashSet<PathBuf>,
+    /// Files with lines that cannot be read: they are put aside and not removed.
+    damaged: HashSet<PathBuf>,
     /// Files that the object store has, and the index has not.
     delivered: HashSet<PathBuf>,
     /// A delivery that runs: an object store that is slow must not hold up who looks something up.
@@ -70,6 +74,8 @@ impl Keeping {
             store,
             objects,
             indexed: HashMap::new(),
+            finished: HashSet::new(),
+            damaged: HashSet::new(),
             delivered: HashSet::new(),
             delivering: None,
         }
@@ -108,26 +114,41 @@ impl Keeping {
             self.deliver_at = now + RETRY;
         }
         if now >= self.deliver_at {
-            well(&self.begin_delivery());
+            well(&self.begin_delivery().await);
         }
         if now >= self.forget_at {
-            self.forget_at = now + FORGET_EVERY;
-            well(&self.forget().await);
+            well(&self.forget(now).await);
         }
     }
 
     /// Brings the index up to date with what is written.
     async fn index(&mut self) -> Result<(), Stuck> {
-        for segment in self.spool.segments()? {
+        for segment in self.segments().await? {
+            if self.finished.contains(&segment.path) {
+                continue;
+            }
             let mut from = self.indexed.get(&segment.path).copied().unwrap_or(0);
             loop {
-                let read = lines(&segment, from)?;
+                let here = segment.clone();
+                let (read, rows) = blocking(move || {
+                    let read = lines(&here, from)?;
+                    let rows = read.entries.iter().map(Entry::row);
+                    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+                    Ok((read, rows))
+                })
+                .await?;
                 if read.next == from {
+                    if !segment.open {
+                        self.finished.insert(segment.path.clone());
+                    }
                     break;
                 }
-                let rows = read.entries.iter().map(Entry::row);
-                let rows = rows.collect::<Result<Vec<_>, _>>()?;
-                self.store.add_audit_rows(&rows).await?;
+                if read.damaged > 0 {
+                    metrics::counter!("campanile_audit_damaged_total").increment(read.damaged);
+                    self.damaged.insert(segment.path.clone());
+                }
+                let refused = self.store.add_audit_rows(&rows).await?;
+                metrics::counter!("campanile_audit_unindexed_total").increment(refused);
                 from = read.next;
                 self.indexed.insert(segment.path.clone(), from);
             }
@@ -138,16 +159,16 @@ impl Keeping {
     /// Puts all closed files into the object store.
     async fn deliver(&mut self) -> Result<(), Stuck> {
         self.settle().await?;
-        self.begin_delivery()?;
+        self.begin_delivery().await?;
         self.settle().await
     }
 
     /// Begins to put closed files into the object store, if there are any and no delivery runs.
-    fn begin_delivery(&mut self) -> Result<(), Stuck> {
+    async fn begin_delivery(&mut self) -> Result<(), Stuck> {
         if self.delivering.is_some() {
             return Ok(());
         }
-        let mut closed = self.spool.segments()?;
+        let mut closed = self.segments().await?;
         closed.retain(|segment| !segment.open && !self.delivered.contains(&segment.path));
         if closed.is_empty() {
             return Ok(());
@@ -185,8 +206,15 @@ impl Keeping {
         for path in self.delivered.drain() {
             let octets = fs::metadata(&path)?.len();
             if self.indexed.get(&path).copied().unwrap_or(0) >= octets {
-                fs::remove_file(&path)?;
+                if self.damaged.remove(&path) {
+                    let aside = path.with_extension("bad");
+                    tracing::error!(file = %aside.display(), "a file of the audit trail with lines that cannot be read is kept");
+                    fs::rename(&path, aside)?;
+                } else {
+                    fs::remove_file(&path)?;
+                }
                 self.indexed.remove(&path);
+                self.finished.remove(&path);
             } else {
                 left.insert(path);
             }
@@ -195,18 +223,41 @@ impl Keeping {
         done
     }
 
-    /// Takes what is too old out of the index.
-    async fn forget(&self) -> Result<(), Stuck> {
-        let before = now_ms() - KEPT_MS;
-        while self.store.forget_audit_rows(before).await? > 0 {
-            tokio::time::sleep(BREATH).await;
+    /// Takes some of what is too old out of the index. The rest has its turn with the next tick: index and look-ups wait
+    /// for no more than a piece.
+    async fn forget(&mut self, now: Instant) -> Result<(), Stuck> {
+        self.forget_at = now + FORGET_EVERY;
+        if self.store.forget_audit_rows(now_ms() - KEPT_MS).await? > 0 {
+            self.forget_at = now;
         }
         Ok(())
     }
+
+    async fn segments(&self) -> Result<Vec<Segment>, Stuck> {
+        let spool = self.spool.clone();
+        blocking(move || Ok(spool.segments()?)).await
+    }
+}
+
+/// Does with files what must hold up nobody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Stuck> + Send + 'static,
+) -> Result<T, Stuck> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
 }
 
 /// Puts a closed file into the object store: an object for each account.
 async fn put(settings: &Settings, objects: &Objects, segment: &Segment) -> Result<(), Stuck> {
+    let (region, segment) = (settings.region.clone(), segment.clone());
+    for (key, body) in blocking(move || bodies(&region, &segment)).await? {
+        objects.put(&settings.bucket, &key, body.into()).await?;
+    }
+    Ok(())
+}
+
+/// The objects of a closed file.
+fn bodies(region: &str, segment: &Segment) -> Result<Vec<(String, Vec<u8>)>, Stuck> {
     let mut of_account: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut from = 0;
     loop {
@@ -220,12 +271,11 @@ async fn put(settings: &Settings, objects: &Objects, segment: &Segment) -> Resul
             of_account.entry(account).or_default().push(entry);
         }
     }
-    for (account, entries) in of_account {
-        let key = key(&account, &settings.region, &segment.path);
-        let body = serde_json::to_vec(&json!({"Records": entries}))?;
-        objects.put(&settings.bucket, &key, body.into()).await?;
-    }
-    Ok(())
+    let object = |(account, entries): (String, Vec<Entry>)| {
+        let key = key(&account, region, &segment.path);
+        Ok((key, serde_json::to_vec(&json!({"Records": entries}))?))
+    };
+    of_account.into_iter().map(object).collect()
 }
 
 /// Whole lines of a file, from an offset on.
@@ -233,6 +283,8 @@ struct Lines {
     entries: Vec<Entry>,
     /// The offset of what follows; the same where nothing does.
     next: u64,
+    /// Lines that have an end, and are no entries: another version's, or the disk changed them.
+    damaged: u64,
 }
 
 /// Some of them, as many as fit into memory easily. A line without an end is one that is being written, or in a
@@ -248,22 +300,22 @@ fn lines(segment: &Segment, from: u64) -> io::Result<Lines> {
         None => octets.len(),
     };
     octets.truncate(end);
-    let mut entries = Vec::new();
-    for line in octets.split(|octet| *octet == b'\n') {
-        if line.is_empty() {
-            continue;
-        }
+    let (mut entries, mut damaged) = (Vec::new(), 0);
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
         match serde_json::from_slice(line) {
             Ok(entry) => entries.push(entry),
-            // Nobody was told that its call was a success.
             Err(error) => {
-                tracing::error!(file = %segment.path.display(), %error, "half an entry of the audit trail");
+                // Of a line without an end nobody was told that its call was a success.
+                let whole = line.ends_with(b"\n");
+                damaged += u64::from(whole);
+                tracing::error!(file = %segment.path.display(), whole, %error, "an entry of the audit trail cannot be read");
             }
         }
     }
     Ok(Lines {
         entries,
         next: from + end as u64,
+        damaged,
     })
 }
 
@@ -306,9 +358,57 @@ const RETRY: Duration = Duration::from_secs(5);
 /// After the start, which has other things to do.
 const FORGET_FIRST: Duration = Duration::from_secs(60);
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
-/// Between two pieces of what is forgotten, for others to write.
-const BREATH: Duration = Duration::from_millis(50);
 /// How long entries can be looked up, as CloudTrail's: 90 days.
 pub(super) const KEPT_MS: i64 = 90 * 86_400_000;
 /// Octets that are read at once; an entry is far smaller.
 const CHUNK: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::audit::testing;
+    use crate::store::AuditRow;
+
+    async fn keeping(data: &Path) -> Keeping {
+        let store = Store::open(data).await.unwrap();
+        let objects = crate::objects::tests::folders(data);
+        let spool = Spool::open(&data.join("spool")).unwrap();
+        Keeping::new(spool, testing::settings(), store, objects)
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_goes_a_piece_at_a_time_until_there_is_none() {
+        let data = tempfile::tempdir().unwrap();
+        let mut keeping = keeping(data.path()).await;
+        let row = |at| AuditRow {
+            event_id: keeping.store.event_id(at).unwrap(),
+            ..AuditRow::default()
+        };
+        let rows: Vec<AuditRow> = (0..2100).map(row).collect();
+        keeping.store.add_audit_rows(&rows).await.unwrap();
+        let now = Instant::now();
+        for again in [true, true, false] {
+            keeping.forget(now).await.unwrap();
+            assert_eq!(keeping.forget_at == now, again);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_file_that_is_indexed_is_not_looked_into_again() {
+        let data = tempfile::tempdir().unwrap();
+        let mut keeping = keeping(data.path()).await;
+        let line = |text: &str| format!("{text}\n").into_bytes();
+        keeping.spool.append(line("{}"), false).await.unwrap();
+        keeping.index().await.unwrap();
+        assert!(keeping.finished.is_empty(), "lines may still come");
+        keeping.spool.append(line("{}"), false).await.unwrap();
+        keeping.spool.close().await;
+        keeping.index().await.unwrap();
+        let path = keeping.spool.segments().unwrap().remove(0).path;
+        assert_eq!(keeping.indexed[&path], 6);
+        // Whoever opened it would fail now.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        keeping.index().await.unwrap();
+    }
+}

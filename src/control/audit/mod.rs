@@ -14,6 +14,7 @@
 mod entry;
 mod keep;
 mod lookup;
+mod room;
 mod spool;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -21,11 +22,12 @@ pub(crate) mod testing;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use call::admit::network_of;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -37,6 +39,7 @@ use super::now_ms;
 use crate::objects::Objects;
 use crate::store::Store;
 use keep::{Keeping, ToKeeping};
+use room::Room;
 use spool::Spool;
 
 /// What the trail needs to know.
@@ -55,7 +58,8 @@ pub struct Settings {
 pub struct Trail {
     spool: Spool,
     keeping: mpsc::Sender<ToKeeping>,
-    strangers: Arc<AtomicU64>,
+    strangers: Arc<Room>,
+    hasty: Arc<Room>,
 }
 
 impl Trail {
@@ -76,7 +80,8 @@ impl Trail {
         let trail = Self {
             spool,
             keeping,
-            strangers: Arc::default(),
+            strangers: Arc::new(Room::new("strangers", OF_ONE, OF_ALL)),
+            hasty: Arc::new(Room::new("keys that ask too fast", OF_ONE, OF_ALL)),
         };
         Ok((trail, task))
     }
@@ -91,29 +96,18 @@ impl Trail {
         self.spool.append(line, lasting).await
     }
 
-    /// Whether one more entry of somebody who is not known may be kept this minute. Without an end to them anybody
-    /// could fill the disk.
+    /// Whether one more entry of somebody who is not known may be kept this minute.
     #[must_use]
-    pub fn has_room_for_a_stranger(&self) -> bool {
-        // The minute in the high half, the count in the low one.
-        let minute = (u64::try_from(now_ms()).unwrap_or_default() / 60_000) << 32;
-        let next = |known: u64| match known & !0xffff_ffff == minute {
-            true => known + 1,
-            false => minute + 1,
-        };
-        let before = self
-            .strangers
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
-                Some(next(known))
-            })
-            .unwrap_or_default();
-        let count = next(before) & 0xffff_ffff;
-        if count == STRANGERS + 1 {
-            tracing::warn!(
-                "unidentified requests are too many to be kept in the audit trail, for this minute"
-            );
-        }
-        count <= STRANGERS
+    pub fn has_room_for_a_stranger(&self, from: Option<IpAddr>) -> bool {
+        let network = from.map(network_of);
+        let network = network.map(|network| network.to_string());
+        self.strangers.take(&network.unwrap_or_default(), now_ms())
+    }
+
+    /// Whether one more entry of a key may be kept this minute that asks faster than it may.
+    #[must_use]
+    pub fn has_room_for_haste(&self, access_key_id: &str) -> bool {
+        self.hasty.take(access_key_id, now_ms())
     }
 
     /// Returns when all that was kept before is in the index.
@@ -153,5 +147,7 @@ impl Trail {
 #[error("the audit trail is behind")]
 pub struct Unindexed;
 
-/// Entries of a minute whose sender is not known, at most.
-const STRANGERS: u64 = 6000;
+/// Entries of a minute whose sender is not known, or asks too fast: of one network or key.
+const OF_ONE: u32 = 20;
+/// And of all: 7.8 million in the 90 days of the index at most.
+const OF_ALL: u32 = 60;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::model::{Kind, MODEL};
 use super::{ApiError, service};
 use crate::control::Control;
+use crate::http::Came;
 
 /// Whether a request is one of these.
 pub(crate) fn is_meant(parts: &Parts) -> bool {
@@ -19,8 +20,9 @@ pub(crate) fn is_meant(parts: &Parts) -> bool {
 }
 
 /// Answers one.
-pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
-    let found = target(parts.uri.path()).and_then(|target| service::find(&target));
+pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
+    let (path, body) = (came.parts.uri.path(), came.body);
+    let found = target(path).and_then(|target| service::find(&target));
     let found = found.ok_or_else(|| {
         ApiError::new(
             StatusCode::NOT_FOUND,
@@ -28,7 +30,7 @@ pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
             "the path names no operation of this API",
         )
     });
-    let answered = service::answered(control, (parts, body), found, |_| read(body)).await;
+    let answered = service::answered(control, came, found, |_| read(body)).await;
     let (status, body) = answered.body();
     let shape = answered.output.filter(|_| answered.done.is_ok());
     let mut octets = Vec::new();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, service};
 use crate::control::Control;
+use crate::http::Came;
 
 /// Whether a request is one of these.
 pub(crate) fn is_meant(parts: &Parts) -> bool {
@@ -16,8 +17,9 @@ pub(crate) fn is_meant(parts: &Parts) -> bool {
 }
 
 /// Answers one.
-pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
-    let target = parts.headers.get(TARGET);
+pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
+    let body = came.body;
+    let target = came.parts.headers.get(TARGET);
     let target = target.and_then(|target| target.to_str().ok());
     let found = target.and_then(service::find).ok_or_else(|| {
         ApiError::new(
@@ -26,7 +28,7 @@ pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
             "X-Amz-Target names no operation of this API",
         )
     });
-    let answered = service::answered(control, (parts, body), found, |_| read(body)).await;
+    let answered = service::answered(control, came, found, |_| read(body)).await;
     let (status, body) = answered.body();
     let kind = HeaderValue::from_static("application/x-amz-json-1.1");
     let response = (status, [(CONTENT_TYPE, kind)], body.to_string()).into_response();

@@ -57,10 +57,7 @@ async fn describe_groups(call: &Call<'_>) -> Result<Value, Refusal> {
     let listed = paged(call, wanted, String::as_str)?;
     let mut shapes = Vec::new();
     for name in &listed.items {
-        let streams = call
-            .control
-            .log_streams(call.caller, name, |_| true)
-            .await?;
+        let held = call.control.log_group_held(call.caller, name).await?;
         let region = &call.control.place.region;
         let arn = format!(
             "arn:aws:logs:{region}:{}:log-group:{name}",
@@ -68,17 +65,11 @@ async fn describe_groups(call: &Call<'_>) -> Result<Value, Refusal> {
         );
         shapes.push(present([
             ("logGroupName", Some(json!(name))),
-            (
-                "creationTime",
-                streams.iter().find_map(|s| s.first_ms).map(|ms| json!(ms)),
-            ),
+            ("creationTime", held.first_ms.map(|ms| json!(ms))),
             ("metricFilterCount", Some(json!(0))),
             ("arn", Some(json!(format!("{arn}:*")))),
             ("logGroupArn", Some(json!(arn))),
-            (
-                "storedBytes",
-                Some(json!(streams.iter().map(|s| s.size).sum::<u64>())),
-            ),
+            ("storedBytes", Some(json!(held.size))),
             ("logGroupClass", Some(json!("STANDARD"))),
         ]));
     }
@@ -94,15 +85,29 @@ async fn describe_streams(call: &Call<'_>) -> Result<Value, Refusal> {
         return Err(both("orderBy LastEventTime", "logStreamNamePrefix"));
     }
     // A stream is a day: by name or by time, the order is the same.
-    let is_wanted = move |name: &str| prefix.as_deref().is_none_or(|p| name.starts_with(p));
-    let mut streams = call
-        .control
-        .log_streams(call.caller, &group, is_wanted)
-        .await?;
+    let mut names = call.control.log_stream_names(call.caller, &group).await?;
     let descending = input.flag("descending") == Some(true);
     if descending {
-        streams.reverse();
+        names.reverse();
     }
+    let after = after(call)?;
+    names.retain(|name| {
+        let is_next = match after.as_str() {
+            "" => true,
+            after if descending => name.as_str() < after,
+            after => name.as_str() > after,
+        };
+        is_next
+            && prefix
+                .as_deref()
+                .is_none_or(|prefix| name.starts_with(prefix))
+    });
+    // Only those of the page are looked into.
+    let most = most(call, 50);
+    let more = names.len() > most;
+    names.truncate(most);
+    let next = names.last().filter(|_| more).cloned();
+    let streams = call.control.log_streams(call.caller, &group, names).await?;
     let region = &call.control.place.region;
     let account = &call.caller.account_id;
     let shape = |stream: &Stream| {
@@ -119,20 +124,7 @@ async fn describe_streams(call: &Call<'_>) -> Result<Value, Refusal> {
             ("storedBytes", Some(json!(stream.size))),
         ])
     };
-    let most = most(call, 50);
-    let after = after(call)?;
-    let mut rest: Vec<&Stream> = streams
-        .iter()
-        .filter(|stream| match after.as_str() {
-            "" => true,
-            after if descending => stream.name.as_str() < after,
-            after => stream.name.as_str() > after,
-        })
-        .collect();
-    let more = rest.len() > most;
-    rest.truncate(most);
-    let next = rest.last().filter(|_| more).map(|last| last.name.clone());
-    let shapes: Vec<Value> = rest.into_iter().map(shape).collect();
+    let shapes: Vec<Value> = streams.iter().map(shape).collect();
     Ok(answer(call, "logStreams", &shapes, next.as_deref()))
 }
 
@@ -145,6 +137,12 @@ async fn filter(call: &Call<'_>) -> Result<Value, Refusal> {
     );
     if !names.is_empty() && prefix.is_some() {
         return Err(both("logStreamNames", "logStreamNamePrefix"));
+    }
+    if !names.is_empty() {
+        let known = call.control.log_stream_names(call.caller, &group).await?;
+        if !names.iter().all(|name| known.contains(name)) {
+            return Err(Refusal::NotFound("The specified log stream"));
+        }
     }
     let prefix = prefix.map(str::to_owned);
     let streams = move |name: &str| {

@@ -47,6 +47,7 @@ pub(super) use query::{CLOUDWATCH, answer as answer_query};
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
 
+use super::Came;
 use super::audit::{self, Asked, Known};
 use super::caller::{Local, acting, context, identify, local};
 use crate::control::{Caller, Control, Refusal};
@@ -70,7 +71,8 @@ enum Answer {
 }
 
 /// Answers one request of the API, whose body was read already.
-pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
+pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
+    let (parts, body) = (came.parts, came.body);
     let begun = Instant::now();
     if parts.method == "GET" && parts.uri.path() == openapi::PATH {
         return axum::Json(openapi::describe()).into_response();
@@ -84,7 +86,13 @@ pub(super) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Re
     let operation = routed.as_ref().map(|routed| routed.operation);
     let name = operation.map_or(UNKNOWN, |operation| operation.name.as_str());
     let mut known = Known::default();
-    let done = perform(control, parts, body, routed, &mut known).await;
+    let done = match came.broken {
+        None => perform(control, parts, body, routed, &mut known).await,
+        Some(error) => {
+            known.caller = local(control, parts);
+            Err(error)
+        }
+    };
     let done = match operation.map(Operation::action) {
         None => done,
         Some((service, called)) => {
@@ -130,29 +138,6 @@ async fn kept<T>(
     };
     audit::keep(control, parts, asked, known, refused).await?;
     done
-}
-
-/// An answer for a request whose body cannot be read.
-pub(super) async fn refuse_body(control: &Control, parts: &Parts, error: ApiError) -> Response {
-    let query = parts.uri.query().unwrap_or_default();
-    let routed = MODEL.route(parts.method.as_str(), parts.uri.path(), query);
-    let Some(routed) = routed else {
-        return refuse(control, error);
-    };
-    let request_id = control.store.request_token().unwrap_or_default();
-    let (service, called) = routed.operation.action();
-    let call = (service, called, request_id.as_str());
-    let known = Known {
-        caller: local(control, parts),
-        ..Known::default()
-    };
-    let done: Result<(), _> = kept(control, parts, call, known, Err(error)).await;
-    let mut response = match done {
-        Ok(()) => StatusCode::OK.into_response(),
-        Err(error) => error.into_response(&request_id),
-    };
-    number(&mut response, &request_id);
-    response
 }
 
 /// Says the request's id.

@@ -65,6 +65,7 @@ fn refusal(error: ObjectError) -> Refusal {
         ObjectError::UnknownBucket(_) => Refusal::NotFound("the bucket"),
         ObjectError::NotFound(_) => Refusal::NotFound("the object"),
         ObjectError::NoKey => Refusal::invalid("Key", "must not be empty"),
+        ObjectError::BadKey(_) => Refusal::invalid("Key", error.to_string()),
         ObjectError::Envelope(_) => Refusal::Unprocessable(error.to_string()),
         other => Refusal::Failed(other.to_string()),
     }

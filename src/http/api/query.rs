@@ -4,9 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::body::Bytes;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::{Map, Value};
 
@@ -14,6 +12,7 @@ use super::model::{Kind, MODEL, Operation, Shape};
 use super::service::{self, Service};
 use super::{ApiError, dispatch};
 use crate::control::Control;
+use crate::http::Came;
 use crate::http::query::{Fault, QueryService, Xml, form, parameters};
 
 /// As its older clients know it.
@@ -25,14 +24,18 @@ pub(crate) const CLOUDWATCH: QueryService = QueryService {
 };
 
 /// Answers one.
-pub(crate) async fn answer(control: &Control, parts: &Parts, body: &Bytes) -> Response {
-    let said = Form::read(form(parts, body).unwrap_or_default());
+pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
+    // What it is about stands in its body: without that it is nothing.
+    let said = match &came.broken {
+        None => Form::read(form(came.parts, came.body).unwrap_or_default()),
+        Some(error) => Err(error.clone()),
+    };
     let found = match &said {
         Ok(said) => said.operation(),
         Err(error) => Err(error.clone()),
     };
     let read = |operation: &Operation| said.and_then(|said| said.members(operation));
-    let answered = service::answered(control, (parts, body), found, read).await;
+    let answered = service::answered(control, came, found, read).await;
     let done = answered.done.as_ref();
     let result = done.map(|answer| written(Xml::new(), answered.output, answer));
     let done = result.as_ref().map_err(|error| Fault {

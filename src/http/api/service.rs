@@ -14,8 +14,8 @@ use super::model::{MODEL, Operation, told};
 use super::page::Pager;
 use super::{ApiError, Known, UNKNOWN, hold_to_model, host, kept, logs, not_offered, number};
 use crate::control::{Caller, Control, Refusal};
-use crate::http::audit;
 use crate::http::caller::{acting, context, identify};
+use crate::http::{Came, audit};
 
 /// A service by its name in the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +68,7 @@ pub(super) struct Answered {
 /// else the error.
 pub(super) async fn answered(
     control: &Control,
-    (parts, body): (&Parts, &Bytes),
+    came: Came<'_>,
     operation: Result<(Service, &'static Operation), ApiError>,
     read: impl FnOnce(&Operation) -> Result<Value, ApiError>,
 ) -> Answered {
@@ -80,9 +80,13 @@ pub(super) async fn answered(
         Ok((service, operation)) => {
             let mut known = Known::default();
             let asked = (service, operation);
-            let done = perform(control, (parts, body), asked, read, &mut known).await;
+            let request = (came.parts, came.body);
+            let done = match came.broken {
+                None => perform(control, request, asked, read, &mut known).await,
+                Some(error) => Err(error),
+            };
             let call = (service.signing, name, request_id.as_str());
-            kept(control, parts, call, known, done).await
+            kept(control, came.parts, call, known, done).await
         }
         Err(unknown) => Err(unknown),
     };

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::control::Refusal;
+use crate::http::api::ApiError;
 use crate::http::api::sigv4::BadSignature;
 use crate::http::query::Fault;
 
@@ -29,6 +30,13 @@ impl StsError {
             code: self.code,
             message: &self.message,
         }
+    }
+}
+
+impl From<ApiError> for StsError {
+    fn from(error: ApiError) -> Self {
+        let code = error.exception.strip_suffix("Exception");
+        Self::new(error.status, code.unwrap_or(error.exception), error.message)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use super::super::spool::Ready;
 use super::*;
 use crate::config::{Bucket, BucketPlace};
 use crate::objects::envelope::ObjectKey;
@@ -59,7 +60,16 @@ impl World {
 
     fn deliver(&self, ready: Ready) {
         self.spool.make_ready(&ready).unwrap();
-        self.delivery.deliver(ready);
+        self.deliver_as(ready, false);
+    }
+
+    fn deliver_as(&self, ready: Ready, with_body: bool) {
+        self.delivery.deliver(Waiting {
+            transaction_id: ready.transaction_id,
+            bucket: ready.bucket,
+            key: ready.key,
+            body: with_body.then_some(ready.body),
+        });
     }
 
     async fn flush(&self) {
@@ -108,17 +118,57 @@ async fn a_bucket_that_fails_keeps_its_own_records_only_and_gets_them_when_it_is
     for id in ["a", "b"] {
         world.deliver(ready(id, Some("one")));
     }
-    world.deliver(ready("c", Some("gone")));
     world.deliver(ready("d", None));
     world.flush().await;
     assert!(world.has("default", "d"));
-    assert_eq!(world.spooled(), 3, "nothing is lost");
+    assert_eq!(world.spooled(), 2, "nothing is lost");
     std::fs::remove_file(&folder).unwrap();
     std::fs::create_dir(&folder).unwrap();
     world.flush().await;
     assert!(world.has("one", "a") && world.has("one", "b"));
-    assert_eq!(world.spooled(), 1, "the bucket that is no more");
+    assert_eq!(world.spooled(), 0);
     world.delivery.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_a_bucket_that_is_no_more_go_where_the_setting_says_once_it_does() {
+    let world = World::new(&["one"]);
+    let says = |what: Result<&str, &str>| {
+        *world.chosen.lock().unwrap() = what.map(|b| Some(b.to_owned())).map_err(str::to_owned);
+    };
+    says(Err("the bucket is gone"));
+    world.deliver(ready("a", Some("gone")));
+    world.deliver(ready("b", None));
+    world.flush().await;
+    assert_eq!(world.spooled(), 2, "nothing is lost");
+    says(Ok("one"));
+    world.flush().await;
+    assert!(world.has("one", "a") && world.has("one", "b"));
+    assert_eq!(world.spooled(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_record_says_is_read_when_its_turn_comes_and_kept_only_where_the_spool_has_it_not() {
+    let world = World::new(&[]);
+    *world.chosen.lock().unwrap() = Err("no database".to_owned());
+    for id in ["a", "b", "c"] {
+        world.deliver(ready(id, None));
+    }
+    world.deliver_as(ready("unspooled", None), true);
+    world.flush().await;
+    let changed = Ready {
+        body: "another body".to_owned(),
+        ..ready("a", None)
+    };
+    world.spool.make_ready(&changed).unwrap();
+    let damaged = world.data.path().join("spool/ready/b.json");
+    std::fs::write(&damaged, b"{").unwrap();
+    *world.chosen.lock().unwrap() = Ok(Some("default".to_owned()));
+    world.flush().await;
+    let delivered = std::fs::read(world.data.path().join("default/records/a"));
+    assert_eq!(delivered.unwrap(), b"another body");
+    assert!(world.has("default", "c") && world.has("default", "unspooled"));
+    assert!(!world.has("default", "b") && damaged.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

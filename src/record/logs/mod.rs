@@ -32,6 +32,15 @@ pub struct Stream {
     pub last_ms: Option<u64>,
 }
 
+/// A group as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Octets of all its streams.
+    pub size: u64,
+    /// Of its first line, ms since the epoch; `None` where it has none.
+    pub first_ms: Option<u64>,
+}
+
 /// A line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
@@ -100,6 +109,50 @@ impl Logs {
         match self.path(group) {
             Some(folder) => days(&folder),
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// What there is to say of a group: of all but its first days no more than their sizes is read.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn held(&self, group: &str) -> io::Result<Held> {
+        let mut held = Held {
+            size: 0,
+            first_ms: None,
+        };
+        for name in self.stream_names(group)? {
+            held.size += self.open(group, &name)?.metadata()?.len();
+            if held.first_ms.is_none() {
+                held.first_ms = self.stream(group, &name)?.first_ms;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Hands out the lines of a stream, in their order, until it is answered `false`. It goes on in the file that it
+    /// began in, if another is put in its place meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn each(
+        &self,
+        group: &str,
+        stream: &str,
+        mut each: impl FnMut(&Line) -> bool,
+    ) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(CHUNK, self.open(group, stream)?);
+        let (mut at, mut raw) = (0, Vec::new());
+        loop {
+            raw.clear();
+            (&mut reader).take(LONGEST).read_until(b'\n', &mut raw)?;
+            if raw.last() != Some(&b'\n') {
+                return Ok(());
+            }
+            if line(&raw, at).is_some_and(|line| !each(&line)) {
+                return Ok(());
+            }
+            at += raw.len() as u64;
         }
     }
 
@@ -303,6 +356,14 @@ fn days(folder: &Path) -> io::Result<Vec<String>> {
     Ok(days)
 }
 
+/// When a day begins, ms since the epoch.
+#[must_use]
+pub fn day_ms(day: &str) -> Option<u64> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let begin = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    u64::try_from(begin.timestamp().as_millisecond()).ok()
+}
+
 fn is_day(text: &str) -> bool {
     text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }
@@ -323,6 +384,8 @@ fn line(raw: &[u8], at: u64) -> Option<Line> {
     })
 }
 
+/// A day.
+pub const DAY_MS: u64 = 86_400_000;
 /// Folders within folders.
 const DEEPEST: usize = 8;
 /// Octets that are read at once.

@@ -24,7 +24,7 @@ pub enum Pattern {
         with: Vec<String>,
         /// None is.
         without: Vec<String>,
-        /// One of them is, if there are any.
+        /// One of them is, where nothing stands in `with`; beside that they say nothing, as with CloudWatch.
         any: Vec<String>,
     },
     /// A question to the fields.
@@ -54,8 +54,8 @@ pub enum Step {
 /// What a field is compared with. A field that is not there compares with nothing.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Comparison {
-    /// A text, `*` standing for any; the flag turns it round.
-    Text(String, bool),
+    /// A text in the pieces between the `*`, which stand for any; the flag turns it round.
+    Text(Vec<String>, bool),
     /// A number.
     Number(Order, f64),
     /// `IS NULL`
@@ -184,24 +184,24 @@ impl Comparison {
     }
 }
 
-/// Whether a text is the wanted one, in which `*` stands for anything. Never steps back further than the latest `*`.
-fn fits(wanted: &str, text: &str) -> bool {
-    let mut parts = wanted.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
+/// Whether a text has these pieces with anything between them. Never steps back further than the latest piece.
+fn fits(wanted: &[String], text: &str) -> bool {
+    let [first, rest_of_them @ ..] = wanted else {
+        return text.is_empty();
+    };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else {
         return false;
     };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
+    let [between @ .., last] = rest_of_them else {
         return rest.is_empty();
     };
-    for part in parts {
-        match rest.find(part) {
+    for part in between {
+        match rest.find(part.as_str()) {
             Some(at) => rest = &rest[at + part.len()..],
             None => return false,
         }
     }
-    rest.ends_with(last)
+    rest.ends_with(last.as_str())
 }
 
 fn terms(text: &str) -> Result<Pattern, BadPattern> {
@@ -220,7 +220,7 @@ fn terms(text: &str) -> Result<Pattern, BadPattern> {
         rest = rest.strip_prefix(['-', '?']).unwrap_or(rest);
         if rest.starts_with('"') {
             let (term, after) = quoted(rest)?;
-            list.push(term);
+            list.push(term.join("*"));
             rest = after;
             continue;
         }
@@ -238,15 +238,19 @@ fn terms(text: &str) -> Result<Pattern, BadPattern> {
     Ok(Pattern::Terms { with, without, any })
 }
 
-/// A text in double quotes at the beginning, and what follows it.
-fn quoted(text: &str) -> Result<(String, &str), BadPattern> {
-    let mut term = String::new();
+/// A text in double quotes at the beginning, cut at each `*` without a backslash before it, and what follows it.
+fn quoted(text: &str) -> Result<(Vec<String>, &str), BadPattern> {
+    let (mut parts, mut part) = (Vec::new(), String::new());
     let mut letters = text.char_indices().skip(1);
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '"' => return Ok((term, &text[at + 1..])),
-            '\\' => term.extend(letters.next().map(|(_, letter)| letter)),
-            letter => term.push(letter),
+            '"' => {
+                parts.push(part);
+                return Ok((parts, &text[at + 1..]));
+            }
+            '*' => parts.push(std::mem::take(&mut part)),
+            '\\' => part.extend(letters.next().map(|(_, letter)| letter)),
+            letter => part.push(letter),
         }
     }
     Err(bad("a double quote is not closed"))
@@ -255,7 +259,8 @@ fn quoted(text: &str) -> Result<(String, &str), BadPattern> {
 #[derive(Clone, PartialEq, Debug)]
 enum Token {
     Sign(&'static str),
-    Quoted(String),
+    /// In the pieces between its `*`.
+    Quoted(Vec<String>),
     /// Anything else up to a space or a sign: a selector, a number, a bare word.
     Word(String),
 }
@@ -356,14 +361,17 @@ impl<'a> Reader<'a> {
             Some(Token::Quoted(text)) => text.clone(),
             Some(Token::Word(word)) => match word.parse::<f64>() {
                 Ok(number) if number.is_finite() => return Ok(Comparison::Number(order, number)),
-                _ => word.clone(),
+                _ => word.split('*').map(str::to_owned).collect(),
             },
             _ => return Err(bad("a value to compare with is missing")),
         };
         match order {
             Order::Equal => Ok(Comparison::Text(text, false)),
             Order::Unequal => Ok(Comparison::Text(text, true)),
-            _ => Err(bad(format!("'{text}' is no number, and has no order"))),
+            _ => {
+                let text = text.join("*");
+                Err(bad(format!("'{text}' is no number, and has no order")))
+            }
         }
     }
 

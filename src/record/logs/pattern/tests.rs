@@ -100,3 +100,18 @@ fn what_is_no_pattern_is_told_and_never_guessed() {
         assert!(Pattern::read(pattern).is_err(), "{pattern}");
     }
 }
+
+#[test]
+fn a_star_behind_a_backslash_is_a_star() {
+    let fits = |pattern: &str, text: &str| {
+        let pattern = Pattern::read(pattern).unwrap();
+        pattern.fits(&serde_json::json!({ "a": text }).to_string())
+    };
+    assert!(fits(r#"{ $.a = "2\*3" }"#, "2*3"));
+    assert!(!fits(r#"{ $.a = "2\*3" }"#, "2 and 3"));
+    assert!(fits(r#"{ $.a = "*\*3" }"#, "2*3") && !fits(r#"{ $.a = "*\*3" }"#, "23"));
+    assert!(fits(r#"{ $.a != "2\*3" }"#, "2 and 3"));
+    assert!(fits(r#"{ $.a = "2*3" }"#, "2 and 3") && fits("{ $.a = 2*3 }", "2 and 3"));
+    // A term is no pattern: a star in it is one.
+    assert!(fits(r#""2*3""#, "2*3") && !fits(r#""2*3""#, "2 and 3"));
+}
