@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -38,6 +38,9 @@ pub(super) enum AdminError {
     Usage(String),
     #[error("the server broke off: {0}")]
     Broken(String),
+    /// It is about something that is not there.
+    #[error("{0}")]
+    Missing(String),
     #[error("{0}")]
     Refused(String),
 }
@@ -255,6 +258,7 @@ async fn refusal(response: Response<Incoming>) -> AdminError {
         Err(error) => error,
         Ok(answer) => match text(&answer, "Message") {
             message if message.is_empty() => AdminError::Refused(status.to_string()),
+            message if status == StatusCode::NOT_FOUND => AdminError::Missing(message),
             message => AdminError::Refused(message),
         },
     }

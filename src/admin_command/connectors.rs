@@ -183,7 +183,7 @@ fn show(id: &str, client: &Client) -> Told {
         let set = match client.get(&place(id, &[&name.to_lowercase()])) {
             Ok(mut answer) => answer.get_mut(name).map(Value::take),
             // There is the connector: what is not there is the setting.
-            Err(AdminError::Refused(why)) if why.ends_with("was not found") => None,
+            Err(AdminError::Missing(_)) => None,
             Err(error) => return Err(error),
         };
         let words = set.as_ref().map_or_else(|| "not set".to_owned(), shown);

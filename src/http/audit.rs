@@ -227,6 +227,7 @@ mod tests {
         for name in [
             "GetUser",
             "ListRooms",
+            "ShowMeeting",
             "SearchAvailablePhoneNumbers",
             "AssumeRole",
             "GetSessionToken",
