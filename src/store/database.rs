@@ -255,7 +255,7 @@ async fn open_file(file: &Path) -> Result<AnyPool, StoreError> {
 async fn connect(url: &Url) -> Result<AnyPool, StoreError> {
     let options = AnyConnectOptions::from_url(url)?;
     // The pool would try again and again and then say no more than that it took too long.
-    let first = tokio::time::timeout(PATIENCE, options.connect())
+    let first = tokio::time::timeout(STARTING, options.connect())
         .await
         .map_err(|_| StoreError::Database(sqlx::Error::PoolTimedOut))??;
     first.close().await?;
@@ -265,8 +265,7 @@ async fn connect(url: &Url) -> Result<AnyPool, StoreError> {
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
         })
-        .connect_with(options)
-        .await?;
+        .connect_lazy_with(options);
     let encoding = sqlx::query("SELECT current_setting('server_encoding')")
         .fetch_one(&pool)
         .await?
@@ -333,6 +332,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 /// Connections of a server to its database.
 const CONNECTIONS: u32 = 8;
+
+/// How long the start waits for a first connection.
+const STARTING: Duration = Duration::from_secs(15);
 
 /// How long a request waits for its turn to write.
 const TURN: Duration = Duration::from_secs(10);

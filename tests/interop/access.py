@@ -161,6 +161,9 @@ def may_nothing():
     arn = f"arn:aws:iam::{ACCOUNT}:user/ada"
     assert user("sts").get_caller_identity()["Arn"] == arn
     forbidden(lambda: new_meeting(user("chime-sdk-meetings")), arn, "chime:CreateMeeting")
+    refused(lambda: user("sts").get_federation_token(Name="visitor"), "AccessDenied")
+    role = f"arn:aws:iam::{ACCOUNT}:role/meeter"
+    refused(lambda: user("sts").assume_role(RoleArn=role, RoleSessionName="ada"), "AccessDenied")
 
 
 def may_make_meetings():
@@ -183,6 +186,8 @@ def another_account():
         lambda: stranger.create_attendee(MeetingId=meeting, ExternalUserId="eve"),
     ):
         refused(call, "NotFoundException")
+    role = f"arn:aws:iam::{ACCOUNT}:role/meeter"
+    refused(lambda: user("sts").assume_role(RoleArn=role, RoleSessionName="eve"), "AccessDenied")
     # The same token means another meeting there.
     assert new_meeting(stranger, token)["MeetingId"] != meeting
 
@@ -250,6 +255,20 @@ def things():
     # What only looks like an ARN of the caller's is the ARN of nothing.
     for foreign in ("arn:aws:chime:us-east-1:000000000001:meeting/", "arn:aws:s3:us-east-1:" + ACCOUNT + ":meeting/"):
         refused(lambda: tags_of(foreign + ident)(client), "ResourceNotFoundException")
+
+
+def command_line():
+    """Temporary credentials of all kinds by the aws command line."""
+    import cli
+
+    sts = cli.CommandLine("sts", os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"])
+    assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/administrator"
+    role = f"arn:aws:iam::{ACCOUNT}:role/meeter"
+    for given in (sts.assume_role(RoleArn=role, RoleSessionName="cli"), sts.get_session_token(),
+                  sts.get_federation_token(Name="cli", Policy=policy("Allow", "chime:CreateMeeting"))):
+        assert new_meeting(temporary("chime-sdk-meetings", given["Credentials"])), given
+    assert {name for _, name in cli.CALLED} == {
+        "AssumeRole", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"}, cli.CALLED
 
 
 def presigned():

@@ -69,6 +69,7 @@ fn temporary_credentials_of_all_kinds_make_meetings_within_their_policies() {
     boto3(&server, "wrong_requests", &[]);
     boto3(&server, "expired_session", &[]);
     boto3(&server, "presigned", &[]);
+    boto3(&server, "command_line", &[]);
     let secrets = server.log();
     assert!(!secrets.contains(&server.credentials().secret_access_key));
 }

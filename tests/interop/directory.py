@@ -527,6 +527,17 @@ def every_operation_wants_a_signature():
             assert status == 400 and json.loads(body)["__type"], (name, status, body)
         seen += 1
     assert seen == 8, seen
+    codes = {"MissingAuthenticationTokenException": "MissingAuthenticationToken",
+             "InvalidSignatureException": "SignatureDoesNotMatch", "UnrecognizedClientException": "InvalidClientTokenId"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    cases = {**cases_of("sts"), "for another service": (signed(key, secret), "InvalidSignatureException")}
+    for action in ("AssumeRole", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"):
+        form = f"Action={action}&Version=2011-06-15".encode()
+        for case, (sign, wanted) in cases.items():
+            status, _, body = send("POST", "/", form, sign, headers)
+            assert status == 403 and f"<Code>{codes[wanted]}</Code>".encode() in body, (action, case, status, body)
+        status, _, body = send("POST", "/", form, signed(key, secret, service="sts"), headers)
+        assert status < 500 and not any(code.encode() in body for code in codes.values()), (action, status, body)
     for name, method, path in operations():
         path = example(path)
         cases = cases_of("chime")
@@ -654,6 +665,20 @@ def not_offered():
     said = refused("UnsupportedOperationException", voice.list_sip_rules)
     assert "ListSipRules is not offered" in said, said
     refused("UnsupportedOperationException", client("chime-sdk-identity").list_app_instances)
+    offered, session = {name for name, _, _ in operations()}, botocore.session.get_session()
+    # What `chime` had before its parts became services of their own.
+    wanted = [("GET", "/meetings"), ("GET", "/meetings/x/tags"), ("POST", "/meetings/x/attendees/x/tags?operation=add"),
+              ("GET", "/media-capture-pipelines"), ("DELETE", "/media-capture-pipelines/x")]
+    for service in SERVICES + ["chime-sdk-identity", "chime-sdk-messaging", "chime-sdk-media-pipelines"]:
+        model = session.get_service_model(service)
+        https = [model.operation_model(name).http for name in model.operation_names if name not in offered]
+        wanted += [(http["method"], re.sub("{[^}]*}", "x", http["requestUri"])) for http in https]
+    assert len(wanted) > 150, len(wanted)
+    key = Credentials(os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"])
+    for method, path in wanted:
+        auth = SigV4Auth(key, "chime", os.environ["REGION"])
+        status, error, body = send(method, path, sign=auth.add_auth)
+        assert (status, error) == (501, "UnsupportedOperationException"), (method, path, status, error, body)
 
 
 def one_of_everything():

@@ -278,5 +278,42 @@ def metrics():
     refused(wrong, client("cloudwatch", secret=os.environ["OTHER_SECRET"]).list_metrics)
 
 
+def command_line():
+    """Each operation of these services says by the aws command line what it says to boto3."""
+    import cli
+
+    group = of_kind("aws/ChimeVoiceConnectorSipMessages")
+    connector = group.rsplit("/", 1)[1]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    window = {"StartTime": now - datetime.timedelta(hours=2), "EndTime": now}
+    metric = {"Namespace": "AWS/ChimeVoiceConnector", "MetricName": "Sip2xxCodes", "Dimensions": [
+        {"Name": "VoiceConnectorId", "Value": connector}, {"Name": "Region", "Value": REGION}]}
+    query = [{"Id": "m1", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}]
+    asked = {
+        "logs": [
+            ("describe_log_groups", "logGroups", {}),
+            ("describe_log_streams", "logStreams", {"logGroupName": group}),
+            ("filter_log_events", "events", {"logGroupName": group, "filterPattern": "INVITE"}),
+            ("get_log_events", "events", {"logGroupName": group, "logStreamName": sorted(held(group))[-1]}),
+        ],
+        "cloudwatch": [
+            ("list_metrics", "Metrics", {}),
+            ("get_metric_data", "MetricDataResults", {"MetricDataQueries": query, **window}),
+            ("get_metric_statistics", "Datapoints", {**metric, "Period": 3600, "Statistics": ["Sum"], **window}),
+        ],
+        "cloudtrail": [("lookup_events", "Events", {"EndTime": now, **by_name("ListMetrics")})],
+    }
+    for service, calls in asked.items():
+        told = cli.CommandLine(service, os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"])
+        for name, member, said in calls:
+            answer, expected = (getattr(of, name)(**said)[member] for of in (told, client(service)))
+            assert answer == expected and answer, (name, answer, expected)
+    assert len(cli.CALLED) == 8, cli.CALLED
+
+
+def by_name(name):
+    return {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}]}
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]]()

@@ -64,6 +64,7 @@ fn logs_and_metrics_of_a_call_are_read_by_boto3() {
         let keys = [&keys[..], &[("PROTOCOL", protocol)]].concat();
         boto3(&server, "metrics", &keys);
     }
+    boto3(&server, "command_line", &keys);
     // What was measured outlives the process, however it ends.
     server.kill();
     server.start_again();
