@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 urllib3.disable_warnings()
 
 
-def client(service, key=None, secret=None, token=None, prefix="", agent=None, region=None):
-    """With the administrator's key, if with no other."""
+def client(service, key=None, secret=None, token=None, prefix="", agent=None, region=None, **config):
+    """With the administrator's key, if with no other, and one try, if `config` says nothing else."""
     return boto3.client(
         service,
         endpoint_url=os.environ["ENDPOINT"] + prefix,
@@ -24,7 +24,7 @@ def client(service, key=None, secret=None, token=None, prefix="", agent=None, re
         aws_session_token=token,
         region_name=region or os.environ["REGION"],
         verify=False,
-        config=Config(retries={"max_attempts": 1}, user_agent_extra=agent),
+        config=Config(**{"retries": {"max_attempts": 1}, "user_agent_extra": agent, **config}),
     )
 
 

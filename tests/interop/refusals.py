@@ -4,14 +4,11 @@ Run by boto3.rs and postgres.rs: refusals.py CASE.
 The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION.
 """
 
-import os
 import re
 import sys
 import time
 
-import boto3
 import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from clients import client, refusal, refused
@@ -23,15 +20,7 @@ MOST = 10_000
 
 def unchecked(service):
     """boto3 as it is, but for its own look at bounds: the server is to have the say."""
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=os.environ["ACCESS_KEY"],
-        aws_secret_access_key=os.environ["SECRET_KEY"],
-        region_name=os.environ["REGION"],
-        verify=False,
-        config=Config(retries={"max_attempts": 1}, parameter_validation=False),
-    )
+    return client(service, parameter_validation=False)
 
 
 def fits(known, value):
@@ -226,15 +215,7 @@ def throttle():
 
 def patient(service, mode):
     """boto3 as people have it, with a few tries more."""
-    return boto3.client(
-        service,
-        endpoint_url=os.environ["ENDPOINT"],
-        aws_access_key_id=os.environ["ACCESS_KEY"],
-        aws_secret_access_key=os.environ["SECRET_KEY"],
-        region_name=os.environ["REGION"],
-        verify=False,
-        config=Config(retries={"max_attempts": 10, "mode": mode}),
-    )
+    return client(service, retries={"max_attempts": 10, "mode": mode})
 
 
 def comes_back():

@@ -222,16 +222,9 @@ impl Caller {
     /// What the caller's policies say to this; a session's own policies only narrow what its user or role may.
     #[must_use]
     pub fn decide(&self, action: &str, resource: &str, context: &Context) -> Decision {
-        let context = self.known(context.clone());
-        let request = Request {
-            principal: &self.arn,
-            action,
-            resource,
-            context: &context,
-        };
-        let own = evaluate(&self.grants.own, &request);
-        let limits = self.grants.limits.as_ref();
-        match (own, limits.map(|limits| evaluate(limits, &request))) {
+        let said = |policies: &[Policy]| self.said_by(policies, action, resource, context);
+        let own = said(&self.grants.own);
+        match (own, self.grants.limits.as_deref().map(said)) {
             (own, None) => own,
             (Decision::ExplicitDeny, _) | (_, Some(Decision::ExplicitDeny)) => {
                 Decision::ExplicitDeny
@@ -244,15 +237,25 @@ impl Caller {
     /// Whether the policies that the session itself was given allow it; without any, all is.
     #[must_use]
     pub fn within_limits(&self, action: &str, resource: &str, context: &Context) -> bool {
-        let context = self.known(context.clone());
+        let limits = self.grants.limits.as_deref();
+        let said = |limits| self.said_by(limits, action, resource, context);
+        limits.is_none_or(|limits| said(limits) == Decision::Allowed)
+    }
+
+    fn said_by(
+        &self,
+        policies: &[Policy],
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Decision {
         let request = Request {
             principal: &self.arn,
             action,
             resource,
-            context: &context,
+            context: &self.known(context.clone()),
         };
-        let limits = self.grants.limits.as_ref();
-        limits.is_none_or(|limits| evaluate(limits, &request) == Decision::Allowed)
+        evaluate(policies, &request)
     }
 
     /// The context of a request, and in it what is known of who sends it. Nothing of this can a request say itself.

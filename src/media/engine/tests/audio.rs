@@ -173,63 +173,47 @@ fn every_packet_length_fills_time_exactly_once() {
     }
 }
 
-#[test]
-fn a_muted_phone_is_not_heard_until_it_is_unmuted() {
+/// Two phones whose server was told something before they came together in a bridge; one plays 700 Hz.
+fn told_before_they_join(codec: AudioCodec, told: MediaCommand) -> World {
     let mut world = World::new(2);
     let plain = || (Protection::Plain, Protection::Plain);
-    connect(&mut world, LegId(1), LegId(11), AudioCodec::Pcmu, plain());
-    connect(&mut world, LegId(2), LegId(12), AudioCodec::Pcmu, plain());
-    let (leg, muted) = (LegId(1), true);
-    world.command(SERVER, MediaCommand::Mute { leg, muted });
+    connect(&mut world, LegId(1), LegId(11), codec, plain());
+    connect(&mut world, LegId(2), LegId(12), codec, plain());
+    world.command(SERVER, told);
+    let bridge = BRIDGE;
     for leg in [LegId(1), LegId(2)] {
-        world.command(
-            SERVER,
-            MediaCommand::Join {
-                leg,
-                bridge: BRIDGE,
-            },
-        );
+        world.command(SERVER, MediaCommand::Join { leg, bridge });
     }
-    world.engines[PHONES].set_clip(Prompt::File, tone(700.0, Duration::from_secs(10)));
+    world.engines[PHONES].set_clip(Prompt::File, tone(700.0, Duration::from_secs(30)));
     world.engines[PHONES].set_tap(LegId(12), true);
-    let (phone, prompt) = (LegId(11), Prompt::File);
-    world.command(PHONES, MediaCommand::Play { leg: phone, prompt });
+    let (leg, prompt) = (LegId(11), Prompt::File);
+    world.command(PHONES, MediaCommand::Play { leg, prompt });
+    world
+}
+
+/// What the other phone hears in the next two seconds.
+fn heard(world: &mut World) -> Vec<i16> {
     world.run(Duration::from_secs(2));
-    let silent = world.heard.remove(&LegId(12)).unwrap();
-    assert!(loudness(&silent) < 30.0);
-    world.command(SERVER, MediaCommand::Mute { leg, muted: false });
-    world.run(Duration::from_secs(2));
-    let heard = world.heard.remove(&LegId(12)).unwrap();
-    assert!(share_of_tone(&heard[24_000..], 700.0) > 0.95);
+    world.heard.remove(&LegId(12)).unwrap()
+}
+
+#[test]
+fn a_muted_phone_is_not_heard_until_it_is_unmuted() {
+    let mute = |muted| MediaCommand::Mute {
+        leg: LegId(1),
+        muted,
+    };
+    let mut world = told_before_they_join(AudioCodec::Pcmu, mute(true));
+    assert!(loudness(&heard(&mut world)) < 30.0);
+    world.command(SERVER, mute(false));
+    assert!(share_of_tone(&heard(&mut world)[24_000..], 700.0) > 0.95);
 }
 
 #[test]
 fn a_deaf_leg_hears_its_prompts_and_nobody_until_it_may_hear_again() {
     for codec in [AudioCodec::Pcmu, AudioCodec::G722, AudioCodec::Opus] {
-        let mut world = World::new(2);
-        let plain = || (Protection::Plain, Protection::Plain);
-        connect(&mut world, LegId(1), LegId(11), codec, plain());
-        connect(&mut world, LegId(2), LegId(12), codec, plain());
         let (leg, deaf) = (LegId(2), true);
-        // Before it joins as well as afterwards.
-        world.command(SERVER, MediaCommand::Deafen { leg, deaf });
-        for leg in [LegId(1), LegId(2)] {
-            world.command(
-                SERVER,
-                MediaCommand::Join {
-                    leg,
-                    bridge: BRIDGE,
-                },
-            );
-        }
-        world.engines[PHONES].set_clip(Prompt::File, tone(700.0, Duration::from_secs(30)));
-        world.engines[PHONES].set_tap(LegId(12), true);
-        let (phone, prompt) = (LegId(11), Prompt::File);
-        world.command(PHONES, MediaCommand::Play { leg: phone, prompt });
-        let heard = |world: &mut World| {
-            world.run(Duration::from_secs(2));
-            world.heard.remove(&LegId(12)).unwrap()
-        };
+        let mut world = told_before_they_join(codec, MediaCommand::Deafen { leg, deaf });
         assert!(loudness(&heard(&mut world)) < 30.0, "{codec:?}");
         for deaf in [false, true, false] {
             world.command(SERVER, MediaCommand::Deafen { leg, deaf });
