@@ -5,7 +5,10 @@ use sqlx::any::AnyRow;
 use thiserror::Error;
 
 use super::seal::Place;
-use super::{Principal, PrincipalKind, Seal, Secret, Store, StoreError, Writing, draw, principals};
+use super::{
+    AttachedPolicy, Principal, PrincipalKind, Seal, Secret, Store, StoreError, Writing, draw,
+    principals,
+};
 
 /// One access key. Its secret is hidden from `Debug`.
 #[derive(Clone, Debug)]
@@ -156,6 +159,36 @@ impl Store {
         .await?
         .map(|row| self.key_from_row(&row))
         .transpose()
+    }
+
+    /// A key by its public half, revoked ones too, and the policies of whose it is, by name.
+    ///
+    /// # Errors
+    /// The database; a secret that does not open.
+    pub async fn access_key_and_policies(
+        &self,
+        access_key_id: &str,
+    ) -> Result<Option<(AccessKey, Vec<AttachedPolicy>)>, StoreError> {
+        // Each request asks this: one question, not two.
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT k.*, p.name, p.document FROM (SELECT {COLUMNS} FROM access_keys WHERE access_key_id = $1) k \
+             LEFT JOIN principal_policies p ON p.principal_id = k.principal_id ORDER BY p.name"
+        )))
+        .bind(access_key_id.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let mut policies = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // A principal without policies has one row without a name.
+            if let Some(name) = row.try_get("name")? {
+                let document = row.try_get("document")?;
+                policies.push(AttachedPolicy { name, document });
+            }
+        }
+        Ok(Some((self.key_from_row(first)?, policies)))
     }
 
     /// Every key of an account, oldest first.

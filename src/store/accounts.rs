@@ -141,7 +141,7 @@ impl Store {
                 " AND account_id IN (SELECT account_id FROM users WHERE email = ${at})"
             ));
         }
-        sql.push_str(" ORDER BY account_id LIMIT $3");
+        sql.push_str(" ORDER BY account_id LIMIT $3 + 0");
         let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(owner.to_owned())
             .bind(page.after.clone())

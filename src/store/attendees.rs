@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use thiserror::Error;
 
 use super::seal::Place;
 use super::{Listed, Page, Seal, Secret, Store, StoreError, Writing, draw};
@@ -40,6 +41,21 @@ pub struct Attendee {
     pub version: i64,
 }
 
+/// Why somebody is no attendee of a meeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum NoNewAttendee {
+    /// There is no such meeting any more.
+    #[error("the meeting has ended")]
+    Ended,
+    /// It has as many as there may be.
+    #[error("a meeting has {MOST} attendees at most")]
+    Full,
+}
+
+/// Attendees of a meeting, whether they are in it or not. Far more than may be in it at once, as each visitor of the page
+/// who comes back is a new one.
+pub(super) const MOST: i64 = 2_500;
+
 const COLUMNS: &str = "attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms, \
     dial_suffix, capabilities_version";
 
@@ -54,14 +70,22 @@ impl Store {
     /// Makes an attendee of a meeting, or finds the one of the same external user.
     ///
     /// # Errors
-    /// The database; an unknown meeting is the caller's to check before.
+    /// The database; within it, why not.
     pub async fn create_attendee(
         &self,
         meeting_id: &str,
         asked: &NewAttendee,
         now_ms: i64,
-    ) -> Result<Attendee, StoreError> {
+    ) -> Result<Result<Attendee, NoNewAttendee>, StoreError> {
         let mut transaction = self.write().await?;
+        // It may have ended since it was looked for.
+        let goes_on = sqlx::query("SELECT 1 FROM meetings WHERE meeting_id = $1 AND ended_ms IS NULL")
+            .bind(meeting_id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if goes_on.is_none() {
+            return Ok(Err(NoNewAttendee::Ended));
+        }
         let attendee = create(&mut transaction, &self.seal, meeting_id, asked, now_ms).await?;
         transaction.commit().await?;
         Ok(attendee)
@@ -114,7 +138,7 @@ impl Store {
     ) -> Result<Listed<Attendee>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM attendees WHERE meeting_id = $1 AND attendee_id > $2 AND removed_ms IS NULL \
-             ORDER BY attendee_id LIMIT $3"
+             ORDER BY attendee_id LIMIT $3 + 0"
         )))
         .bind(meeting_id.to_owned())
         .bind(page.after.clone())
@@ -227,14 +251,14 @@ impl Store {
     }
 }
 
-/// The same within a transaction that holds the write lock.
+/// The same within a transaction that holds the write lock, of a meeting that goes on.
 pub(super) async fn create(
     transaction: &mut Writing,
     seal: &Seal,
     meeting_id: &str,
     asked: &NewAttendee,
     now_ms: i64,
-) -> Result<Attendee, StoreError> {
+) -> Result<Result<Attendee, NoNewAttendee>, StoreError> {
     let known = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM attendees WHERE meeting_id = $1 AND external_user_id = $2 AND removed_ms IS NULL"
     )))
@@ -243,7 +267,15 @@ pub(super) async fn create(
     .fetch_optional(&mut **transaction)
     .await?;
     if let Some(row) = known {
-        return from_row(seal, &row);
+        return Ok(Ok(from_row(seal, &row)?));
+    }
+    let sql = "SELECT COUNT(*) FROM attendees WHERE meeting_id = $1 AND removed_ms IS NULL";
+    let (attendees,): (i64,) = sqlx::query_as(sql)
+        .bind(meeting_id.to_owned())
+        .fetch_one(&mut **transaction)
+        .await?;
+    if attendees >= MOST {
+        return Ok(Err(NoNewAttendee::Full));
     }
     let attendee = Attendee {
         attendee_id: draw::uuid()?,
@@ -272,7 +304,7 @@ pub(super) async fn create(
     .bind(found_by(seal, attendee.join_token.expose()))
     .execute(&mut **transaction)
     .await?;
-    Ok(attendee)
+    Ok(Ok(attendee))
 }
 
 /// A suffix that no attendee of the meeting has; `None` when a thousand have theirs. The caller holds the write lock.
@@ -332,11 +364,11 @@ fn from_row(seal: &Seal, row: &AnyRow) -> Result<Attendee, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::meetings::tests::asked as meeting;
     use super::*;
 
-    fn asked(name: &str) -> NewAttendee {
+    pub(in crate::store) fn asked(name: &str) -> NewAttendee {
         NewAttendee {
             external_user_id: name.to_owned(),
             audio: "SendReceive".to_owned(),
@@ -353,7 +385,7 @@ mod tests {
             .create_meeting(meeting("t"), &[asked("ada")], 1)
             .await
             .unwrap();
-        let [ada] = attendees.as_slice() else {
+        let [Ok(ada)] = attendees.as_slice() else {
             panic!()
         };
         let found = store
@@ -373,18 +405,13 @@ mod tests {
         let store = Store::open(data.path()).await.unwrap();
         let (one, _) = store.create_meeting(meeting("t"), &[], 1).await.unwrap();
         let (other, _) = store.create_meeting(meeting("u"), &[], 1).await.unwrap();
-        let first = store
-            .create_attendee(&one.meeting_id, &asked("ada"), 1)
-            .await
-            .unwrap();
-        let again = store
-            .create_attendee(&one.meeting_id, &asked("ada"), 2)
-            .await
-            .unwrap();
-        let elsewhere = store
-            .create_attendee(&other.meeting_id, &asked("ada"), 2)
-            .await
-            .unwrap();
+        let make = async |meeting: &str| {
+            let made = store.create_attendee(meeting, &asked("ada"), 1).await;
+            made.unwrap().unwrap()
+        };
+        let first = make(&one.meeting_id).await;
+        let again = make(&one.meeting_id).await;
+        let elsewhere = make(&other.meeting_id).await;
         assert_eq!(first.attendee_id, again.attendee_id);
         assert_ne!(first.attendee_id, elsewhere.attendee_id);
     }
@@ -400,7 +427,7 @@ mod tests {
             .unwrap();
         let id = meeting.meeting_id.as_str();
         let may = |word: &str| [word, "None", "None"].map(str::to_owned);
-        let [ada, bob, eve] = made.as_slice() else {
+        let [Ok(ada), Ok(bob), Ok(eve)] = made.as_slice() else {
             panic!()
         };
         let updated = store
@@ -450,6 +477,7 @@ mod tests {
             let made = store
                 .create_attendee(&one.meeting_id, &asked(&number.to_string()), 1)
                 .await
+                .unwrap()
                 .unwrap();
             let suffix = made.dial_suffix.clone().unwrap();
             assert!(suffix.len() == 3 && suffix.bytes().all(|byte| byte.is_ascii_digit()));

@@ -90,8 +90,12 @@ const WIDTH: usize = 11;
 /// names a thing of ours is far shorter.
 const INDEXED: usize = 512;
 
-/// Rows of one statement. PostgreSQL takes 65,535 parameters, SQLite 32,766.
+/// Rows of one transaction.
 const ROWS: usize = 500;
+
+/// Rows of one statement. For each parameter SQLite's driver looks through all of their names, so few large statements
+/// cost more than many small ones; and one that is always the same need not be parsed again.
+const TOGETHER: usize = 8;
 
 impl Store {
     /// A new entry's id: in the order of time, as a text too.
@@ -130,40 +134,43 @@ impl Store {
     }
 
     async fn insert_audit_rows(&self, rows: &[AuditRow]) -> Result<(), StoreError> {
-        let places: Vec<String> = (0..rows.len())
-            .map(|row| {
-                let first = row * WIDTH + 1;
-                let places: Vec<String> =
-                    (first..first + WIDTH).map(|at| format!("${at}")).collect();
-                format!("({})", places.join(", "))
-            })
-            .collect();
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "INSERT INTO audit_entries ({COLUMNS}) VALUES {} ON CONFLICT (event_id) DO NOTHING",
-            places.join(", ")
-        )));
-        for row in rows {
-            let values: [&String; WIDTH] = [
-                &row.event_id,
-                &row.owner,
-                &row.event_category,
-                &row.event_name,
-                &row.event_source,
-                &row.user_name,
-                &row.access_key_id,
-                &row.read_only,
-                &row.resource_type,
-                &row.resource_name,
-                &row.document,
-            ];
-            for value in values {
-                // PostgreSQL has no place for this one character; in the document it is escaped.
-                query = query.bind(value.replace('\0', "\u{fffd}"));
-            }
-        }
-        // The text differs with the number of rows: kept prepared, it would push out those of others.
         // Nobody reads before they write here: there is no turn to wait for.
-        query.persistent(false).execute(&self.pool).await?;
+        let mut transaction = self.pool.begin().await?;
+        for rows in rows.chunks(TOGETHER) {
+            let places: Vec<String> = (0..rows.len())
+                .map(|row| {
+                    let first = row * WIDTH + 1;
+                    let places: Vec<String> =
+                        (first..first + WIDTH).map(|at| format!("${at}")).collect();
+                    format!("({})", places.join(", "))
+                })
+                .collect();
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "INSERT INTO audit_entries ({COLUMNS}) VALUES {} ON CONFLICT (event_id) DO NOTHING",
+                places.join(", ")
+            )));
+            for row in rows {
+                let values: [&String; WIDTH] = [
+                    &row.event_id,
+                    &row.owner,
+                    &row.event_category,
+                    &row.event_name,
+                    &row.event_source,
+                    &row.user_name,
+                    &row.access_key_id,
+                    &row.read_only,
+                    &row.resource_type,
+                    &row.resource_name,
+                    &row.document,
+                ];
+                for value in values {
+                    // PostgreSQL has no place for this one character; in the document it is escaped.
+                    query = query.bind(value.replace('\0', "\u{fffd}"));
+                }
+            }
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -186,7 +193,7 @@ impl Store {
         };
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM audit_entries WHERE owner = $1 AND event_id >= $2 AND event_id < $3 AND {column} = $5 \
-            ORDER BY event_id DESC LIMIT $4"
+            ORDER BY event_id DESC LIMIT $4 + 0"
         )))
         .bind(owner.to_owned())
         .bind(first_id(from_ms))

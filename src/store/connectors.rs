@@ -156,7 +156,7 @@ impl Store {
     ) -> Result<Listed<VoiceConnector>, StoreError> {
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM voice_connectors WHERE owner = $1 AND voice_connector_id > $2 \
-             ORDER BY voice_connector_id LIMIT $3"
+             ORDER BY voice_connector_id LIMIT $3 + 0"
         )))
         .bind(owner.to_owned())
         .bind(page.after.clone())
@@ -439,7 +439,7 @@ impl Store {
     ) -> Result<Listed<VoiceConnectorGroup>, StoreError> {
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {GROUP_COLUMNS} FROM voice_connector_groups WHERE owner = $1 AND voice_connector_group_id > $2 \
-             ORDER BY voice_connector_group_id LIMIT $3"
+             ORDER BY voice_connector_group_id LIMIT $3 + 0"
         )))
         .bind(owner.to_owned())
         .bind(page.after.clone())

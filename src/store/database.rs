@@ -244,6 +244,8 @@ async fn open_file(file: &Path) -> Result<AnyPool, StoreError> {
     let options = AnyConnectOptions::from_str(&sqlite_url(file))?;
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
+        // A file does not go away; asking it would cost as much as many a query.
+        .test_before_acquire(false)
         .connect_with(options)
         .await?;
     sqlx::query("PRAGMA journal_mode = WAL")

@@ -133,7 +133,7 @@ impl Store {
         let mut transaction = self.write().await?;
         let sql = format!(
             "SELECT {COLUMNS} FROM domains WHERE verified_ms IS NULL AND next_check_ms <= $1 \
-             ORDER BY next_check_ms LIMIT $2"
+             ORDER BY next_check_ms LIMIT $2 + 0"
         );
         let taken: Vec<Domain> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(now_ms)

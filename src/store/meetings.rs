@@ -6,7 +6,9 @@ use sqlx::any::AnyRow;
 
 use super::pin::OF_MEETING;
 use super::seal::Place;
-use super::{Attendee, NewAttendee, Seal, Store, StoreError, Writing, attendees, draw, pin};
+use super::{
+    Attendee, NewAttendee, NoNewAttendee, Seal, Store, StoreError, Writing, attendees, draw, pin,
+};
 
 /// A meeting as asked for, already checked.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,7 +55,7 @@ const COLUMNS: &str = "meeting_id, pin, account_id, external_meeting_id, meeting
 
 impl Store {
     /// Makes a meeting with its first attendees, or finds the running one that the same account made with the
-    /// same token: then the caller compares the digests. All or nothing.
+    /// same token: then the caller compares the digests. Of each attendee, in their order, why there is none.
     ///
     /// # Errors
     /// The database.
@@ -62,7 +64,7 @@ impl Store {
         asked: NewMeeting,
         attendees: &[NewAttendee],
         now_ms: i64,
-    ) -> Result<(Meeting, Vec<Attendee>), StoreError> {
+    ) -> Result<(Meeting, Vec<Result<Attendee, NoNewAttendee>>), StoreError> {
         let mut transaction = self.write().await?;
         let known = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND client_request_token = $2 AND ended_ms IS NULL"
@@ -134,7 +136,7 @@ impl Store {
     ) -> Result<Vec<Meeting>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND ended_ms IS NULL \
-             ORDER BY created_ms DESC, meeting_id LIMIT $2"
+             ORDER BY created_ms DESC, meeting_id LIMIT $2 + 0"
         )))
         .bind(account_id.to_owned())
         .bind(i64::from(most))

@@ -20,6 +20,9 @@ impl Page {
     }
 
     /// Rows to fetch: one more than fit, to know whether another page follows.
+    ///
+    /// It is bound as `LIMIT $n + 0`: of a bare `LIMIT $n` SQLite's planner looks at the value, and so parses and plans the
+    /// statement anew each time one is bound.
     pub(super) fn limit(&self) -> i64 {
         i64::from(self.most) + 1
     }

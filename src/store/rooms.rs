@@ -148,7 +148,7 @@ impl Store {
             }
         };
         let mut query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM rooms WHERE account_id = $1 AND room_id > $2{of_member} ORDER BY room_id LIMIT $3"
+            "SELECT {COLUMNS} FROM rooms WHERE account_id = $1 AND room_id > $2{of_member} ORDER BY room_id LIMIT $3 + 0"
         )))
         .bind(account_id.to_owned())
         .bind(page.after.clone())
@@ -265,7 +265,7 @@ impl Store {
         page: &Page,
     ) -> Result<Listed<Membership>, StoreError> {
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id > $2 ORDER BY m.member_id LIMIT $3"
+            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id > $2 ORDER BY m.member_id LIMIT $3 + 0"
         )))
         .bind(room_id.to_owned())
         .bind(page.after.clone())

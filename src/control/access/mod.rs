@@ -63,11 +63,10 @@ async fn lasting(
     access_key_id: &str,
     now_ms: i64,
 ) -> Result<Result<UsableKey, NoKey>, StoreError> {
-    let found = store.access_key(access_key_id).await?;
-    let Some(key) = found.filter(|key| key.is_usable()) else {
+    let found = store.access_key_and_policies(access_key_id).await?;
+    let Some((key, policies)) = found.filter(|(key, _)| key.is_usable()) else {
         return Ok(Err(NoKey::Unknown));
     };
-    let policies = store.policies_of(&key.principal_id).await?;
     Ok(Ok(UsableKey {
         caller: Caller::user(&key, &policies)?,
         unnoted: key.is_use_unnoted(now_ms),

@@ -140,14 +140,14 @@ impl Entry {
     /// The version of CloudTrail's record that this is.
     pub const VERSION: &'static str = "1.08";
 
-    /// As the index has it: the document whole, what is looked up by cut to what an index can hold.
-    pub(super) fn row(&self) -> Result<AuditRow, serde_json::Error> {
+    /// As the index has it: the document whole, as it was written; what is looked up by cut to what an index can hold.
+    pub(super) fn row(&self, document: &str) -> AuditRow {
         let who = &self.user_identity;
         let session = who.principal_id.split_once(':').map(|(_, name)| name);
         let user_name = who.user_name.as_deref().or(session);
         let about = self.resources.first();
         let cut = |text: Option<&str>| AuditAttribute::cut(text.unwrap_or_default()).to_owned();
-        Ok(AuditRow {
+        AuditRow {
             event_id: self.event_id.clone(),
             owner: self.recipient_account_id.clone(),
             event_category: cut(Some(&self.event_category)),
@@ -158,8 +158,8 @@ impl Entry {
             read_only: self.read_only.to_string(),
             resource_type: cut(about.map(|about| about.kind.as_str())),
             resource_name: cut(about.map(|about| about.arn.as_str())),
-            document: serde_json::to_string(self)?,
-        })
+            document: document.to_owned(),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde::Deserialize;
+use serde::de::Error as _;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use super::spool::{Segment, Spool};
 use super::{Entry, Settings};
 use crate::control::now_ms;
 use crate::objects::{ObjectError, Objects};
-use crate::store::{Store, StoreError};
+use crate::store::{AuditRow, Store, StoreError};
 
 pub(super) enum ToKeeping {
     /// Index all that was written.
@@ -58,8 +59,6 @@ enum Stuck {
     Store(#[from] StoreError),
     #[error("the object store: {0}")]
     Objects(#[from] ObjectError),
-    #[error("an entry cannot be written: {0}")]
-    Entry(#[from] serde_json::Error),
 }
 
 impl Keeping {
@@ -127,33 +126,34 @@ impl Keeping {
             if self.finished.contains(&segment.path) {
                 continue;
             }
-            let mut from = self.indexed.get(&segment.path).copied().unwrap_or(0);
-            loop {
-                let here = segment.clone();
-                let (read, rows) = blocking(move || {
-                    let read = lines(&here, from)?;
-                    let rows = read.entries.iter().map(Entry::row);
-                    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-                    Ok((read, rows))
-                })
-                .await?;
-                if read.next == from {
-                    if !segment.open {
-                        self.finished.insert(segment.path.clone());
-                    }
-                    break;
-                }
-                if read.damaged > 0 {
-                    metrics::counter!("campanile_audit_damaged_total").increment(read.damaged);
-                    self.damaged.insert(segment.path.clone());
-                }
-                let refused = self.store.add_audit_rows(&rows).await?;
-                metrics::counter!("campanile_audit_unindexed_total").increment(refused);
-                from = read.next;
-                self.indexed.insert(segment.path.clone(), from);
+            match self.index_file(&segment).await {
+                Err(Stuck::File(error)) => unreadable(&segment, &error),
+                done => done?,
             }
         }
         Ok(())
+    }
+
+    async fn index_file(&mut self, segment: &Segment) -> Result<(), Stuck> {
+        let mut from = self.indexed.get(&segment.path).copied().unwrap_or(0);
+        loop {
+            let here = segment.clone();
+            let read = blocking(move || rows(&here, from)).await?;
+            if read.next == from {
+                if !segment.open {
+                    self.finished.insert(segment.path.clone());
+                }
+                return Ok(());
+            }
+            if read.damaged > 0 {
+                metrics::counter!("campanile_audit_damaged_total").increment(read.damaged);
+                self.damaged.insert(segment.path.clone());
+            }
+            let refused = self.store.add_audit_rows(&read.rows).await?;
+            metrics::counter!("campanile_audit_unindexed_total").increment(refused);
+            from = read.next;
+            self.indexed.insert(segment.path.clone(), from);
+        }
     }
 
     /// Puts all closed files into the object store.
@@ -179,6 +179,7 @@ impl Keeping {
             for segment in closed {
                 match put(&settings, &objects, &segment).await {
                     Ok(()) => delivered.push(segment.path),
+                    Err(Stuck::File(error)) => unreadable(&segment, &error),
                     Err(error) if delivered.is_empty() => return Err(error),
                     // For the next time, which says what is wrong.
                     Err(_) => break,
@@ -256,54 +257,91 @@ async fn put(settings: &Settings, objects: &Objects, segment: &Segment) -> Resul
     Ok(())
 }
 
-/// The objects of a closed file.
+/// The objects of a closed file: its lines, which are entries already, by account.
 fn bodies(region: &str, segment: &Segment) -> Result<Vec<(String, Vec<u8>)>, Stuck> {
-    let mut of_account: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut of_account: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut from = 0;
     loop {
-        let read = lines(segment, from)?;
+        let read = Lines::read(segment, from)?;
         if read.next == from {
             break;
         }
         from = read.next;
-        for entry in read.entries {
-            let account = entry.recipient_account_id.clone();
-            of_account.entry(account).or_default().push(entry);
+        for line in read.iter() {
+            // Of one that cannot be read the index speaks.
+            let line = line.trim_ascii_end();
+            let text = std::str::from_utf8(line).unwrap_or_default();
+            let Ok(Addressed { account }) = serde_json::from_str(text) else {
+                continue;
+            };
+            let body = of_account.entry(account).or_default();
+            let before: &[u8] = if body.is_empty() {
+                b"{\"Records\":["
+            } else {
+                b","
+            };
+            body.extend_from_slice(before);
+            body.extend_from_slice(line);
         }
     }
-    let object = |(account, entries): (String, Vec<Entry>)| {
-        let key = key(&account, region, &segment.path);
-        Ok((key, serde_json::to_vec(&json!({"Records": entries}))?))
+    let object = |(account, mut body): (String, Vec<u8>)| {
+        body.extend_from_slice(b"]}");
+        (key(&account, region, &segment.path), body)
     };
-    of_account.into_iter().map(object).collect()
+    Ok(of_account.into_iter().map(object).collect())
 }
 
-/// Whole lines of a file, from an offset on.
+/// In whose trail an entry is.
+#[derive(Deserialize)]
+struct Addressed {
+    #[serde(rename = "recipientAccountId")]
+    account: String,
+}
+
+/// Whole lines of a file, from an offset on, as many as fit into memory easily. A line without an end is one that is
+/// being written, or in a closed file one that never was.
 struct Lines {
-    entries: Vec<Entry>,
+    octets: Vec<u8>,
+    /// The offset of what follows; the same where nothing does.
+    next: u64,
+}
+
+impl Lines {
+    fn read(segment: &Segment, from: u64) -> io::Result<Self> {
+        let mut file = fs::File::open(&segment.path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut octets = Vec::new();
+        file.take(CHUNK).read_to_end(&mut octets)?;
+        let end = match octets.iter().rposition(|octet| *octet == b'\n') {
+            Some(end) => end + 1,
+            None if segment.open => 0,
+            None => octets.len(),
+        };
+        octets.truncate(end);
+        let next = from + end as u64;
+        Ok(Self { octets, next })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.octets.split_inclusive(|octet| *octet == b'\n')
+    }
+}
+
+/// Lines as the index has them.
+struct Rows {
+    rows: Vec<AuditRow>,
     /// The offset of what follows; the same where nothing does.
     next: u64,
     /// Lines that have an end, and are no entries: another version's, or the disk changed them.
     damaged: u64,
 }
 
-/// Some of them, as many as fit into memory easily. A line without an end is one that is being written, or in a
-/// closed file one that never was.
-fn lines(segment: &Segment, from: u64) -> io::Result<Lines> {
-    let mut file = fs::File::open(&segment.path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut octets = Vec::new();
-    file.take(CHUNK).read_to_end(&mut octets)?;
-    let end = match octets.iter().rposition(|octet| *octet == b'\n') {
-        Some(end) => end + 1,
-        None if segment.open => 0,
-        None => octets.len(),
-    };
-    octets.truncate(end);
-    let (mut entries, mut damaged) = (Vec::new(), 0);
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
-        match serde_json::from_slice(line) {
-            Ok(entry) => entries.push(entry),
+fn rows(segment: &Segment, from: u64) -> Result<Rows, Stuck> {
+    let read = Lines::read(segment, from)?;
+    let (mut rows, mut damaged) = (Vec::new(), 0);
+    for line in read.iter() {
+        match row(line) {
+            Ok(row) => rows.push(row),
             Err(error) => {
                 // Of a line without an end nobody was told that its call was a success.
                 let whole = line.ends_with(b"\n");
@@ -312,11 +350,17 @@ fn lines(segment: &Segment, from: u64) -> io::Result<Lines> {
             }
         }
     }
-    Ok(Lines {
-        entries,
-        next: from + end as u64,
+    let next = read.next;
+    Ok(Rows {
+        rows,
+        next,
         damaged,
     })
+}
+
+fn row(line: &[u8]) -> Result<AuditRow, serde_json::Error> {
+    let line = std::str::from_utf8(line.trim_ascii_end()).map_err(serde_json::Error::custom)?;
+    serde_json::from_str(line).map(|entry: Entry| entry.row(line))
 }
 
 /// An object's key, CloudTrail's. It follows from the file alone, so that a repetition writes the same object.
@@ -339,6 +383,12 @@ fn key(account: &str, region: &str, segment: &Path) -> String {
         begun.strftime("%Y/%m/%d"),
         begun.strftime("%Y%m%dT%H%MZ"),
     )
+}
+
+/// The disk does not give a file; that must not keep out all the others.
+fn unreadable(segment: &Segment, error: &io::Error) {
+    metrics::counter!("campanile_audit_stuck_total").increment(1);
+    tracing::error!(file = %segment.path.display(), %error, "a file of the audit trail cannot be read; it is tried again");
 }
 
 /// Whether it went well; if not, the log says what did not.
@@ -367,7 +417,7 @@ const CHUNK: u64 = 1024 * 1024;
 mod tests {
     use super::*;
     use crate::control::audit::testing;
-    use crate::store::AuditRow;
+    use crate::store::{AuditAttribute, Page};
 
     async fn keeping(data: &Path) -> Keeping {
         let store = Store::open(data).await.unwrap();
@@ -410,5 +460,57 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         keeping.index().await.unwrap();
+    }
+
+    fn line(account: &str) -> String {
+        let entry = testing::entry("CreateUser", account, 1, account.to_owned());
+        serde_json::to_string(&entry).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_keeps_no_other_one_out() {
+        let data = tempfile::tempdir().unwrap();
+        let mut keeping = keeping(data.path()).await;
+        // Older than the other one, and nobody can read a folder as a file.
+        fs::create_dir(data.path().join("spool/0000000000001-x.jsonl")).unwrap();
+        let whole = format!("{}\n", line("1")).into_bytes();
+        keeping.spool.append(whole, false).await.unwrap();
+        keeping.spool.close().await;
+        keeping.index().await.unwrap();
+        keeping.deliver().await.unwrap();
+        let kind = (AuditAttribute::EventName, "CreateUser");
+        let (range, page) = ((0, i64::MAX), Page::first(9));
+        let found = keeping.store.audit_rows("1", kind, range, &page).await;
+        assert_eq!(found.unwrap().items[0].document, line("1"));
+        assert_eq!(
+            keeping
+                .objects
+                .list("records", "", "", 9)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(keeping.spool.segments().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_object_has_the_lines_that_are_entries_as_they_were_written() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("1700000000000-x.jsonl");
+        let (one, two) = (line("1"), line("2"));
+        let mut octets = format!("{one}\nno entry\n{two}\n{one}\n").into_bytes();
+        octets.extend_from_slice(b"{\"recipientAccountId\":\"1\",\"userAgent\":\"\xff\"}\n");
+        fs::write(&path, octets).unwrap();
+        let open = false;
+        let bodies = bodies("us-east-1", &Segment { path, open }).unwrap();
+        let bodies = bodies
+            .into_iter()
+            .map(|(_, body)| String::from_utf8(body).unwrap());
+        let expected = [
+            format!("{{\"Records\":[{one},{one}]}}"),
+            format!("{{\"Records\":[{two}]}}"),
+        ];
+        assert_eq!(bodies.collect::<Vec<_>>(), expected);
     }
 }

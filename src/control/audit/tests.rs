@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::store::{AuditAttribute, AuditRow, Page};
@@ -39,28 +39,8 @@ impl World {
     }
 
     fn entry(&self, name: &str, account: &str, at_ms: i64) -> Entry {
-        Entry {
-            event_version: Entry::VERSION.to_owned(),
-            user_identity: Identity::unknown(None),
-            event_time: seconds(at_ms),
-            event_source: "chime.amazonaws.com".to_owned(),
-            event_name: name.to_owned(),
-            aws_region: "us-east-1".to_owned(),
-            source_ip_address: "192.0.2.1".to_owned(),
-            user_agent: "test".to_owned(),
-            error_code: None,
-            error_message: None,
-            request_parameters: json!({"accountId": "a"}),
-            response_elements: Value::Null,
-            request_id: "r".to_owned(),
-            event_id: self.store.event_id(at_ms).unwrap(),
-            read_only: false,
-            resources: Vec::new(),
-            event_type: "AwsApiCall".to_owned(),
-            management_event: true,
-            recipient_account_id: account.to_owned(),
-            event_category: "Management".to_owned(),
-        }
+        let event_id = self.store.event_id(at_ms).unwrap();
+        testing::entry(name, account, at_ms, event_id)
     }
 
     async fn rows(&self) -> Vec<AuditRow> {
