@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use campanile::config::{Config, ConfigError, EXIT_CODE, LogFormat, Sources};
-use campanile::node::{self, NodeError};
-use campanile::{admin_command, call_command, store, trace_command};
+use campanile::config::{Config, EXIT_CODE, Sources};
+use campanile::{admin_command, call_command, node, trace_command};
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 /// A self-hosted server for voice and meetings.
 #[derive(Parser, Debug)]
@@ -67,7 +65,8 @@ fn serve(arguments: Serve) -> ExitCode {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
     };
-    let started = Config::load(&sources).and_then(|config| start_log(&config).map(|()| config));
+    let started =
+        Config::load(&sources).and_then(|config| node::start_log(&config).map(|()| config));
     let config = match started {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string(), ExitCode::from(EXIT_CODE)),
@@ -81,46 +80,11 @@ fn serve(arguments: Serve) -> ExitCode {
     };
     match runtime.block_on(node::run(config.clone())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match blame(&config, error) {
-            Ok(error) => fail(&error.to_string(), ExitCode::from(EXIT_CODE)),
-            Err(error) => fail(&error.to_string(), ExitCode::FAILURE),
-        },
-    }
-}
-
-/// Errors of the start that are the configuration's fault.
-fn blame(config: &Config, error: NodeError) -> Result<ConfigError, NodeError> {
-    match error {
-        NodeError::Config(error) => Ok(error),
-        NodeError::Store(error @ store::StoreError::OtherAccount { .. }) => Ok(config.refuse(
-            "node.account_id",
-            error.to_string(),
-            "leave the key out, or name another data folder",
-        )),
-        NodeError::Store(store::StoreError::Key(bad)) => {
-            Ok(config.refuse_secrets_key(bad.to_string()))
+        Err(error) => {
+            let (told, status) = node::blame(&config, error);
+            fail(&told, ExitCode::from(status))
         }
-        other => Err(other),
     }
-}
-
-fn start_log(config: &Config) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
-        config.refuse(
-            "log.level",
-            format!("{:?}: {error}", config.log.level),
-            "write error, warn, info, debug or trace, or a filter such as \"campanile=debug,info\"",
-        )
-    })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }
 
 /// Says one line on standard error, whether the log runs or not.

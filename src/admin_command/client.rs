@@ -1,7 +1,7 @@
 //! One request at a time to the server: over its socket, or signed to its API.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -28,6 +28,8 @@ pub(super) enum AdminError {
     Config(#[from] ConfigError),
     #[error("no server answers at {}: {why}; start one with this data folder, or name its folder with --data", path.display())]
     NoServer { path: PathBuf, why: String },
+    #[error("this user may not open {}: ask as root or as the server's user, or by its API with --endpoint", .0.display())]
+    NotOurs(PathBuf),
     #[error("no server answers at {at}: {why}")]
     Unreachable { at: String, why: String },
     #[error(
@@ -143,6 +145,10 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> Result<Response<Incoming>, AdminError> {
+        let named = path.split('?').next().unwrap_or_default();
+        if named.split('/').skip(1).any(str::is_empty) {
+            return Err(AdminError::Usage("a name or id is empty".to_owned()));
+        }
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let host = match &self.way {
             Way::Socket(_) => "localhost",
@@ -167,10 +173,7 @@ impl Client {
         match &self.way {
             Way::Socket(path) => {
                 let opened = UnixStream::connect(path).await;
-                let stream = opened.map_err(|error| AdminError::NoServer {
-                    path: path.clone(),
-                    why: error.to_string(),
-                })?;
+                let stream = opened.map_err(|error| no_server(path, &error))?;
                 exchange(stream, request).await
             }
             Way::Remote(remote) => {
@@ -178,6 +181,18 @@ impl Client {
                 exchange(remote.connect().await?, request).await
             }
         }
+    }
+}
+
+/// Why a socket does not open: it is another user's, or nobody listens there.
+fn no_server(path: &Path, error: &io::Error) -> AdminError {
+    let path = path.to_owned();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => AdminError::NotOurs(path),
+        _ => AdminError::NoServer {
+            path,
+            why: error.to_string(),
+        },
     }
 }
 
@@ -288,5 +303,27 @@ mod tests {
         );
         assert_eq!(query(&[("a", None), ("b", Some("x&c=1"))]), "?b=x%26c%3D1");
         assert_eq!(query(&[("a", None)]), "");
+    }
+
+    #[test]
+    fn a_socket_of_somebody_elses_is_not_called_missing() {
+        let path = Path::new("d/run/admin.sock");
+        let told = no_server(path, &io::ErrorKind::PermissionDenied.into()).to_string();
+        assert!(
+            told.starts_with("this user may not open d/run/admin.sock: ask as root"),
+            "{told}"
+        );
+        let told = no_server(path, &io::ErrorKind::NotFound.into()).to_string();
+        assert!(told.contains("start one with this data folder"), "{told}");
+    }
+
+    #[test]
+    fn an_empty_name_is_told_before_anybody_is_asked() {
+        let nobody = Way::Socket("no/such/socket".into());
+        let client = Client::new(nobody, None).unwrap();
+        for segments in [["campanile", "users", ""], ["campanile", "", "keys"]] {
+            let told = client.get(&path(&segments)).unwrap_err().to_string();
+            assert_eq!(told, "a name or id is empty");
+        }
     }
 }

@@ -38,8 +38,8 @@ pub(super) fn meeting(verb: &MeetingVerb, client: &Client) -> Told {
             Ok(Output::new(made, told))
         }
         MeetingVerb::List => {
-            let found = client.get("/campanile/meetings")?;
-            let columns = ["MeetingId", "Pin", "ExternalMeetingId", "CreatedTimestamp"];
+            let found = client.all("/campanile/meetings", "Meetings")?;
+            let columns = ["MeetingId", "ExternalMeetingId", "CreatedTimestamp"];
             Ok(Output::table(found, "Meetings", &columns))
         }
         MeetingVerb::Show { id } => {

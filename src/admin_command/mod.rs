@@ -13,6 +13,7 @@ mod people;
 mod remote;
 mod table;
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::config::{self, Config, Sources};
+use crate::control::access::policy::MOST_OCTETS;
 use crate::http::admin::SOCKET;
 use client::{AdminError, Client, Way};
 use remote::Remote;
@@ -188,17 +190,40 @@ fn way(arguments: &Arguments) -> Result<Way, AdminError> {
     Ok(Way::Socket(config.run().join(SOCKET)))
 }
 
-/// A document from a file, or from standard input.
+/// A document from a file, or from standard input, of no more octets than a policy may have: a device would never end.
 fn read(path: &Path) -> Result<String, AdminError> {
-    let unreadable = |error: std::io::Error| {
-        AdminError::Usage(format!("{} cannot be read: {error}", path.display()))
-    };
+    let usage = |why: String| AdminError::Usage(format!("{} {why}", path.display()));
+    let unreadable = |error: std::io::Error| usage(format!("cannot be read: {error}"));
+    let mut octets = Vec::new();
+    let one_more = MOST_OCTETS as u64 + 1;
     if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(unreadable)?;
-        return Ok(text);
+        std::io::stdin().take(one_more).read_to_end(&mut octets)
+    } else {
+        File::open(path).and_then(|file| file.take(one_more).read_to_end(&mut octets))
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    .map_err(unreadable)?;
+    if octets.len() > MOST_OCTETS {
+        return Err(usage(format!("has more than {MOST_OCTETS} octets")));
+    }
+    String::from_utf8(octets).map_err(|error| usage(format!("is no text: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_a_policy_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.json");
+        std::fs::write(&file, "x".repeat(MOST_OCTETS)).unwrap();
+        assert_eq!(read(&file).unwrap().len(), MOST_OCTETS);
+        for endless in ["/dev/zero", "/dev/urandom"] {
+            let told = read(Path::new(endless)).unwrap_err().to_string();
+            assert_eq!(told, format!("{endless} has more than 10240 octets"));
+        }
+        std::fs::write(&file, [0xff, 0xfe]).unwrap();
+        let told = read(&file).unwrap_err().to_string();
+        assert!(told.contains("policy.json is no text: "), "{told}");
+    }
 }

@@ -44,10 +44,18 @@ impl Remote {
         let usage = |text: String| AdminError::Usage(text);
         // What was given is not repeated: somebody may have written a secret into it.
         let wrong = |why: &str| usage(format!("--endpoint: {why}"));
-        let url = Url::parse(endpoint).map_err(|error| wrong(&error.to_string()))?;
-        let is_plain = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+        let shape = "must be https://host or https://host:port";
+        let url = Url::parse(endpoint).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => wrong(shape),
+            error => wrong(&error.to_string()),
+        })?;
+        let is_plain = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
         if url.scheme() != "https" || !is_plain {
-            return Err(wrong("must be https://host or https://host:port"));
+            return Err(wrong(shape));
         }
         let host = url.host().ok_or_else(|| wrong("names no host"))?;
         let dialled = match &host {

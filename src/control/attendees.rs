@@ -7,7 +7,7 @@ use serde_json::Value;
 use call::meeting::{AttendeeInfo, Capabilities, Capability};
 
 use super::{Caller, Control, Refusal};
-use crate::store::{Attendee, Listed, Meeting, NewAttendee, Page};
+use crate::store::{Attendee, Listed, Meeting, NewAttendee, NoNewAttendee, Page, in_time};
 
 /// An attendee as a request asks for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,7 +38,8 @@ impl Control {
     /// Makes an attendee of a running meeting; the same external user twice is one attendee.
     ///
     /// # Errors
-    /// No such meeting; capabilities that contradict each other or the meeting's features; the store.
+    /// No such meeting; it has as many as there may be; capabilities that contradict each other or the meeting's
+    /// features; the store.
     pub async fn create_attendee(
         &self,
         caller: &Caller,
@@ -47,10 +48,10 @@ impl Control {
     ) -> Result<Attendee, Refusal> {
         let meeting = self.get_meeting(caller, meeting_id).await?;
         let asked = wanted.settle(&meeting.asked.features)?;
-        Ok(self
+        let made = self
             .store
-            .create_attendee(&meeting.meeting_id, &asked, super::now_ms())
-            .await?)
+            .create_attendee(&meeting.meeting_id, &asked, super::now_ms());
+        Ok(made.await??)
     }
 
     /// An attendee of a running meeting.
@@ -99,9 +100,7 @@ impl Control {
         // A task of its own, as with the end of a meeting: a client that hangs up must not leave somebody in a
         // meeting who is none of its attendees any more.
         let removing = tokio::spawn(async move {
-            store
-                .remove_attendee(&attendee.attendee_id, super::now_ms())
-                .await?;
+            in_time(store.remove_attendee(&attendee.attendee_id, super::now_ms())).await??;
             desk.remove_attendee(attendee.meeting_id, attendee.attendee_id)
                 .await
                 .map_err(|gone| Refusal::Failed(gone.to_string()))
@@ -173,7 +172,7 @@ impl Control {
     /// Takes a visitor of the page into a running meeting, found by PIN or id.
     ///
     /// # Errors
-    /// A name that cannot be one; no such meeting, or it has ended; the store.
+    /// A name that cannot be one; no such meeting, it has ended, or has as many attendees as there may be; the store.
     pub async fn visit(&self, meeting: &str, name: &str) -> Result<(Meeting, Attendee), Refusal> {
         let name = name.trim();
         if name.is_empty() || name.chars().any(char::is_control) {
@@ -199,10 +198,13 @@ impl Control {
             capabilities: None,
         };
         let asked = wanted.settle(&meeting.asked.features)?;
-        let attendee = self
+        let made = self
             .store
-            .create_attendee(&meeting.meeting_id, &asked, super::now_ms())
-            .await?;
+            .create_attendee(&meeting.meeting_id, &asked, super::now_ms());
+        let attendee = made.await?.map_err(|why| match why {
+            NoNewAttendee::Ended => Refusal::Ended,
+            NoNewAttendee::Full => why.into(),
+        })?;
         Ok((meeting, attendee))
     }
 

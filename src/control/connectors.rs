@@ -6,9 +6,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{
-    Assignment, InUse, Listed, NewVoiceConnector, Page, Secret, VoiceConnector, VoiceConnectorGroup,
-};
+use crate::store::{Assignment, InUse, Listed, NewVoiceConnector, Page, Secret, VoiceConnector};
 
 /// What can be set for a voice connector, by the API's name for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -217,16 +215,16 @@ impl Control {
     /// Makes a voice connector.
     ///
     /// # Errors
-    /// The store.
+    /// The account has too many; the store.
     pub async fn create_connector(
         &self,
         caller: &Caller,
         asked: NewVoiceConnector,
     ) -> Result<VoiceConnector, Refusal> {
-        Ok(self
+        let made = self
             .store
-            .create_connector(&caller.account_id, asked, now_ms())
-            .await?)
+            .create_connector(&caller.account_id, asked, now_ms());
+        Ok(made.await??)
     }
 
     /// A voice connector of the caller's.
@@ -263,12 +261,13 @@ impl Control {
         name: &str,
         require_encryption: bool,
     ) -> Result<VoiceConnector, Refusal> {
-        let mut connector = self.connector(caller, id).await?;
-        name.clone_into(&mut connector.name);
-        connector.require_encryption = i64::from(require_encryption);
-        connector.updated_ms = now_ms();
-        self.store.update_connector(&connector).await?;
-        Ok(connector)
+        let asked = (name, require_encryption);
+        let updated = self
+            .store
+            .update_connector(&caller.account_id, id, asked, now_ms());
+        updated
+            .await?
+            .ok_or(Refusal::NotFound("the voice connector"))
     }
 
     /// Deletes a voice connector that no number is on and no group names.
@@ -415,8 +414,7 @@ impl Control {
             value: value.to_owned(),
             account: None,
         };
-        self.assign(caller, e164, "VoiceConnector", &assignment, force)
-            .await
+        self.assign(caller, e164, &assignment, force).await
     }
 
     /// Takes a number off a voice connector or group.
@@ -441,106 +439,6 @@ impl Control {
             Err(Refusal::NotFound("the association"))
         }
     }
-
-    /// Makes a group of voice connectors, or writes the one of that id.
-    ///
-    /// # Errors
-    /// No such group or connector; a connector twice; the store.
-    pub async fn put_group(
-        &self,
-        caller: &Caller,
-        id: Option<&str>,
-        name: &str,
-        items: &Value,
-        distribution: Option<&str>,
-    ) -> Result<VoiceConnectorGroup, Refusal> {
-        let items = items.to_string();
-        let mut seen: Vec<String> = Vec::new();
-        for member in members(&items) {
-            if seen.contains(&member) {
-                return Err(Refusal::invalid(
-                    "VoiceConnectorItems",
-                    format!("has {member} twice"),
-                ));
-            }
-            seen.push(member);
-        }
-        let now = now_ms();
-        let mut group = match id {
-            Some(id) => self.group(caller, id).await?,
-            None => VoiceConnectorGroup {
-                voice_connector_group_id: self.store.group_id(now)?,
-                owner: caller.account_id.clone(),
-                name: String::new(),
-                items: String::new(),
-                distribution: "PriorityWeightedDistribution".to_owned(),
-                created_ms: now,
-                updated_ms: now,
-            },
-        };
-        name.clone_into(&mut group.name);
-        group.items = items;
-        if let Some(distribution) = distribution {
-            distribution.clone_into(&mut group.distribution);
-        }
-        group.updated_ms = now;
-        match self.store.put_group(&group, &seen, id.is_some()).await? {
-            true => Ok(group),
-            false => Err(Refusal::NotFound("the voice connector")),
-        }
-    }
-
-    /// A group of the caller's.
-    ///
-    /// # Errors
-    /// No such group; the store.
-    pub async fn group(&self, caller: &Caller, id: &str) -> Result<VoiceConnectorGroup, Refusal> {
-        self.store
-            .group(&caller.account_id, id)
-            .await?
-            .ok_or(Refusal::NotFound("the voice connector group"))
-    }
-
-    /// The caller's groups.
-    ///
-    /// # Errors
-    /// The store.
-    pub async fn groups(
-        &self,
-        caller: &Caller,
-        page: &Page,
-    ) -> Result<Listed<VoiceConnectorGroup>, Refusal> {
-        Ok(self.store.groups(&caller.account_id, page).await?)
-    }
-
-    /// Deletes a group that no connector is in and no number on.
-    ///
-    /// # Errors
-    /// No such group; something depends on it; the store.
-    pub async fn delete_group(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
-        let group = self.group(caller, id).await?;
-        let deleted = self
-            .store
-            .delete_group(&group.owner, &group.voice_connector_group_id)
-            .await?;
-        deleted.map_err(|why| match why {
-            InUse::Grouped => {
-                Refusal::Conflict("the group has voice connectors; take them out first".to_owned())
-            }
-            InUse::Numbered => Refusal::Conflict(
-                "phone numbers are on the group; disassociate them first".to_owned(),
-            ),
-        })
-    }
-}
-
-/// The ids in a list of `VoiceConnectorItems`.
-fn members(items: &str) -> impl Iterator<Item = String> + use<> {
-    let items: Vec<Value> = serde_json::from_str(items).unwrap_or_default();
-    items.into_iter().filter_map(|item| {
-        let id = item.get("VoiceConnectorId")?.as_str()?;
-        Some(id.to_owned())
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Control, Refusal, now_ms};
 use crate::node::names::NoAnswer;
-use crate::store::{Account, Domain, Released};
+use crate::store::{Account, Domain, Released, in_time};
 
 /// When the records of pending domains are looked for without anybody asking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -217,11 +217,8 @@ impl Control {
     async fn check_domains(&self) {
         let now = now_ms();
         let next = |domain: &Domain| self.domain_checks.after(domain.created_ms, now);
-        let due = match self
-            .store
-            .domains_to_check(now, MOST_IN_A_ROUND, next)
-            .await
-        {
+        let due = self.store.domains_to_check(now, MOST_IN_A_ROUND, next);
+        let due = match in_time(due).await.flatten() {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "pending domains cannot be looked up");
@@ -235,7 +232,8 @@ impl Control {
 
     async fn check_domain(&self, domain: &Domain) {
         let (name, account_id) = (&domain.name, &domain.account_id);
-        match self.look_for_record(domain).await {
+        let looked = in_time(self.look_for_record(domain)).await;
+        match looked.map_err(Refusal::from).flatten() {
             Ok(()) => tracing::info!(name, account_id, "a domain is verified"),
             Err(why) => tracing::debug!(name, account_id, %why, "a domain stays pending"),
         }

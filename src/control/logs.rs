@@ -1,6 +1,5 @@
 //! Log groups as their readers see them: who may see which, and which lines are asked for.
 
-use std::collections::HashMap;
 use std::io;
 
 use super::kept::read;
@@ -48,25 +47,10 @@ impl Control {
     /// # Errors
     /// The folder or the store.
     pub async fn log_groups(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
-        let groups = read(&self.logs, Logs::groups).await?;
-        // A connector has several.
-        let mut known = HashMap::new();
-        let mut seen = Vec::new();
-        for group in groups {
-            let connector = connector_of(&group);
-            let is_seen = match known.get(connector) {
-                Some(is_seen) => *is_seen,
-                None => {
-                    let is_seen = self.has_connector(caller, connector).await?;
-                    known.insert(connector.to_owned(), is_seen);
-                    is_seen
-                }
-            };
-            if is_seen {
-                seen.push(group);
-            }
-        }
-        Ok(seen)
+        let mut groups = read(&self.logs, Logs::groups).await?;
+        let own = self.connectors_of(caller).await?;
+        groups.retain(|group| own.contains(connector_of(group)));
+        Ok(groups)
     }
 
     /// Whether the caller's account has that group.

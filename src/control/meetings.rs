@@ -9,11 +9,11 @@ use wire::plan::BridgeId;
 
 use super::attendees::{self, Wanted};
 use super::{Caller, Control, Refusal, now_ms};
-use crate::store::{Attendee, Meeting, NewMeeting, Store, StoreError};
+use crate::store::{Attendee, Listed, Meeting, NewMeeting, Page, Store, StoreError, in_time};
 
 impl Control {
-    /// Makes a meeting and its first attendees. The same request with the same token, repeated while the
-    /// meeting runs, finds what the first one made.
+    /// Makes a meeting and its first attendees, each of whom may be refused. The same request with the same token,
+    /// repeated while the meeting runs, finds what the first one made.
     ///
     /// # Errors
     /// The token belongs to another request; attendees that may not be; the store.
@@ -21,7 +21,7 @@ impl Control {
         &self,
         asked: NewMeeting,
         wanted: &[Wanted],
-    ) -> Result<(Meeting, Vec<Attendee>), Refusal> {
+    ) -> Result<(Meeting, Vec<Result<Attendee, Refusal>>), Refusal> {
         let attendees = wanted
             .iter()
             .map(|wanted| wanted.settle(&asked.features))
@@ -36,7 +36,9 @@ impl Control {
                 "ClientRequestToken was used for a meeting with other parameters".to_owned(),
             ));
         }
-        Ok((meeting, attendees))
+        let attendees = attendees.into_iter();
+        let attendees = attendees.map(|made| made.map_err(Refusal::from));
+        Ok((meeting, attendees.collect()))
     }
 
     /// A running meeting of the caller's account.
@@ -52,15 +54,17 @@ impl Control {
             .ok_or(Refusal::NotFound("the meeting"))
     }
 
-    /// The newest running meetings of the caller's account.
+    /// The running meetings of the caller's account, newest first.
     ///
     /// # Errors
     /// The store.
-    pub async fn list_meetings(&self, caller: &Caller) -> Result<Vec<Meeting>, Refusal> {
-        Ok(self
-            .store
-            .running_meetings(&caller.account_id, MOST_LISTED)
-            .await?)
+    pub async fn list_meetings(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Listed<Meeting>, Refusal> {
+        let account = &caller.account_id;
+        Ok(self.store.running_meetings(account, page).await?)
     }
 
     /// Ends a meeting for everybody in it.
@@ -73,7 +77,7 @@ impl Control {
         // A task of its own: a client that hangs up must not leave a meeting that has ended in the store
         // and goes on at the desk, where nobody could end it any more.
         let ending = tokio::spawn(async move {
-            store.end_meeting(&meeting.meeting_id, now_ms()).await?;
+            in_time(store.end_meeting(&meeting.meeting_id, now_ms())).await??;
             desk.end_meeting(meeting.meeting_id)
                 .await
                 .map_err(|gone| Refusal::Failed(gone.to_string()))
@@ -105,7 +109,7 @@ pub struct Directory {
 impl Directory {
     /// The meeting that a phone dialled or keyed in: ten digits, or thirteen that also say who dials.
     pub async fn find_by_dialled(&self, digits: &str) -> Lookup {
-        match self.look_up(digits).await {
+        match in_time(self.look_up(digits)).await.flatten() {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(%error, "a meeting could not be looked up");
@@ -186,12 +190,12 @@ where
     F: Future<Output = Result<T, StoreError>>,
 {
     for _ in 0..TRIES {
-        match attempt().await {
+        match in_time(attempt()).await.flatten() {
             Err(error) if error.is_passing() => tokio::time::sleep(BETWEEN_TRIES).await,
             done => return done,
         }
     }
-    attempt().await
+    in_time(attempt()).await.flatten()
 }
 
 /// See [`patiently`].
@@ -224,9 +228,6 @@ fn bridge(meeting_id: &str) -> BridgeId {
 
 /// Digits of a meeting's PIN.
 const PIN_DIGITS: usize = 10;
-
-/// Meetings in one list.
-const MOST_LISTED: u32 = 1000;
 
 #[cfg(test)]
 mod tests {

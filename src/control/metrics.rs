@@ -43,10 +43,10 @@ impl Control {
         let now = u64::try_from(now_ms()).unwrap_or_default();
         let range = (from_ms.unwrap_or(now.saturating_sub(LISTED_MS)), u64::MAX);
         let mut metrics = Vec::new();
-        for connector in read(&self.figures, Figures::connectors).await? {
-            if !self.has_connector(caller, &connector).await? {
-                continue;
-            }
+        let own = self.connectors_of(caller).await?;
+        let mut connectors = read(&self.figures, Figures::connectors).await?;
+        connectors.retain(|connector| own.contains(connector));
+        for connector in connectors {
             let named = connector.clone();
             let _turn = self.figures.turn().await;
             let names = read(&self.figures, move |figures| {

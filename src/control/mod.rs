@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod attendees;
 pub mod audit;
+pub mod connector_groups;
 pub mod connectors;
 pub mod domains;
 pub mod inventory;
@@ -53,7 +54,7 @@ pub struct Control {
     pub deployment: Deployment,
     /// Where we are reached.
     pub place: Place,
-    /// Attendees of one meeting, at most.
+    /// Attendees who are in one meeting at once, at most.
     pub max_attendees: usize,
     /// Who is asked for the records that prove domains.
     pub(crate) names: Names,
@@ -63,8 +64,10 @@ pub struct Control {
     pub inventory: Arc<Inventory>,
     /// What page tokens are signed with.
     pub page_key: Arc<str>,
-    /// How fast each key may ask.
+    /// How fast each user and role may ask.
     pub pace: Arc<access::Pace>,
+    /// Whose keys' use is being noted.
+    pub noting: Arc<access::Noting>,
     /// What was logged of calls.
     pub logs: Logs,
     /// What was measured of connectors.

@@ -131,6 +131,21 @@ impl Control {
             .ok_or(Refusal::NotFound("the phone number"))
     }
 
+    /// What a number of the caller's is assigned to, as the member that names it and its id; `None` where it is free, or
+    /// none of the caller's.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn holder_of_number(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Option<(String, String)>, Refusal> {
+        let e164 = canonical(id);
+        let number = self.store.number(&caller.account_id, &e164).await?;
+        Ok(number.and_then(|number| number.assigned_to.zip(number.assigned_value)))
+    }
+
     /// The caller's numbers.
     ///
     /// # Errors
@@ -203,44 +218,34 @@ impl Control {
         self.number(caller, id).await
     }
 
-    /// Assigns a number that is for that product.
+    /// Assigns a number that is for the product of what it is assigned to.
     pub(super) async fn assign(
         &self,
         caller: &Caller,
         id: &str,
-        product_type: &str,
         assignment: &Assignment,
         force: bool,
     ) -> Result<(), Refusal> {
-        let number = self.number(caller, id).await?;
-        if number.deleted_ms.is_some() {
-            return Err(Refusal::NotAllowed(
-                "the phone number is deleted; restore it first".to_owned(),
-            ));
+        let (owner, e164) = (&caller.account_id, canonical(id));
+        let assigned = self
+            .store
+            .assign_number(owner, &e164, assignment, force, now_ms());
+        if assigned.await? {
+            return Ok(());
         }
-        if number.product_type != product_type {
-            return Err(Refusal::NotAllowed(format!(
+        // Looked at afterwards: what it was before may be no reason any more.
+        let number = self.number(caller, id).await?;
+        let product_type = assignment.product_type();
+        Err(Refusal::NotAllowed(if number.deleted_ms.is_some() {
+            "the phone number is deleted; restore it first".to_owned()
+        } else if number.product_type != product_type {
+            format!(
                 "the phone number's product type is {}, not {product_type}",
                 number.product_type
-            )));
-        }
-        let done = self
-            .store
-            .assign_number(
-                &caller.account_id,
-                &number.e164,
-                assignment,
-                force,
-                now_ms(),
             )
-            .await?;
-        if done {
-            Ok(())
         } else {
-            Err(Refusal::NotAllowed(
-                "the phone number is assigned to something else".to_owned(),
-            ))
-        }
+            "the phone number is assigned to something else".to_owned()
+        }))
     }
 
     /// The calling name of numbers without one of their own, and when it was set, ms since the epoch.
@@ -299,9 +304,14 @@ fn rested(since_ms: Option<i64>) -> Result<(), Refusal> {
     }
 }
 
-/// A number with its plus sign.
+/// A number with its plus sign, which may be missing, or be written as in a URL: so AWS shows its ids, and so scripts
+/// have them in paths (where they are then encoded twice) and bodies.
 pub(crate) fn canonical(number: &str) -> String {
-    format!("+{}", number.trim_start_matches('+'))
+    let plain = number
+        .strip_prefix("%2B")
+        .or_else(|| number.strip_prefix("%2b"));
+    let digits = plain.unwrap_or(number).trim_start_matches('+');
+    format!("+{digits}")
 }
 
 /// Seven days.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::store::{Full, NoNewAttendee, StoreError};
 
 /// A refused operation.
 #[derive(Debug, Error)]
@@ -84,6 +84,21 @@ impl Refusal {
             Self::Throttled => "Throttled",
             Self::Unavailable(_) => "ServiceUnavailable",
             Self::Failed(_) => "ServiceFailure",
+        }
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::LimitExceeded(full.to_string())
+    }
+}
+
+impl From<NoNewAttendee> for Refusal {
+    fn from(why: NoNewAttendee) -> Self {
+        match why {
+            NoNewAttendee::Ended => Self::NotFound("the meeting"),
+            NoNewAttendee::Full => Self::LimitExceeded(why.to_string()),
         }
     }
 }

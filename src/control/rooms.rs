@@ -89,10 +89,8 @@ impl Control {
         let Some(name) = name else {
             return Ok(room);
         };
-        self.store
-            .rename_room(&room.room_id, name, now_ms())
-            .await?;
-        self.room(caller, account_id, room_id).await
+        let renamed = self.store.rename_room(&room.room_id, name, now_ms());
+        renamed.await?.ok_or(Refusal::NotFound("the room"))
     }
 
     /// Deletes a room.
@@ -135,6 +133,7 @@ impl Control {
             )
             .await?;
         added.map_err(|why| match why {
+            NoNewMember::Unknown => Refusal::NotFound("the user"),
             NoNewMember::Known => Refusal::Conflict("the user is in the room already".to_owned()),
             NoNewMember::Full => {
                 Refusal::LimitExceeded(format!("a room has {MOST_MEMBERS} members at most"))

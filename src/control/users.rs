@@ -180,21 +180,14 @@ impl Control {
         user_id: &str,
     ) -> Result<(), Refusal> {
         let account = self.account(caller, account_id).await?;
-        let user = self.user_of(&account, user_id).await?;
-        if is_enterprise(&account) {
-            let fields = [(UserField::RegistrationStatus, "Suspended".to_owned())];
-            self.store
-                .update_user(&account.account_id, &user.user_id, &fields)
-                .await?;
-            self.store
-                .log_out(&account.account_id, &user.user_id, now_ms())
-                .await?;
-        } else {
-            self.store
-                .remove_user(&account.account_id, &user.user_id, now_ms())
-                .await?;
+        let user_id = user_id.to_ascii_lowercase();
+        let suspended = self
+            .store
+            .suspend_user(&account.account_id, &user_id, now_ms());
+        match suspended.await? {
+            true => Ok(()),
+            false => Err(Refusal::NotFound("the user")),
         }
-        Ok(())
     }
 
     /// Lets a suspended user of an enterprise in again; one who is not suspended stays as is.
@@ -214,17 +207,8 @@ impl Control {
             ));
         }
         let user = self.user_of(&account, user_id).await?;
-        if user.registration_status != "Suspended" {
-            return Ok(());
-        }
-        // Who never came in before was only invited.
-        let status = match user.registered_ms {
-            Some(_) => "Registered",
-            None => "Unregistered",
-        };
-        let fields = [(UserField::RegistrationStatus, status.to_owned())];
         self.store
-            .update_user(&account.account_id, &user.user_id, &fields)
+            .unsuspend_user(&account.account_id, &user.user_id)
             .await?;
         Ok(())
     }
@@ -329,8 +313,7 @@ impl Control {
             value: user.user_id,
             account: Some(user.account_id),
         };
-        self.assign(caller, e164, "BusinessCalling", &assignment, false)
-            .await
+        self.assign(caller, e164, &assignment, false).await
     }
 
     /// Takes a user's number away.

@@ -227,7 +227,6 @@ mod tests {
         for name in [
             "GetUser",
             "ListRooms",
-            "ShowMeeting",
             "SearchAvailablePhoneNumbers",
             "AssumeRole",
             "GetSessionToken",

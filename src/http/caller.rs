@@ -74,20 +74,15 @@ pub(super) async fn identify(
     };
     claim.verify(
         received,
-        key.secret_access_key.expose(),
+        key.secret_access_key().expose(),
         service,
         now / 1000,
     )?;
     if key.unnoted {
-        // Nobody waits for it: that a key was used is no reason to keep its owner waiting, or to fail.
-        let (store, id) = (control.store.clone(), claim.access_key_id);
-        tokio::spawn(async move {
-            if let Err(error) = store.note_access_key_used(&id, now).await {
-                tracing::warn!(%error, "it cannot be noted that an access key was used");
-            }
-        });
+        control.note_access_key_used(claim.access_key_id, now);
     }
-    Ok(key.caller)
+    key.caller()
+        .map_err(|error| Unidentified::Failed(error.into()))
 }
 
 /// Who asks by the administration socket.

@@ -5,16 +5,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, http::StatusCode};
 use call::admit::Turn;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{self, ApiError, meetings};
-use super::{Shared, body};
+use super::{Shared, body, in_time};
 use crate::control::Refusal;
 
 /// What the page sends.
@@ -47,6 +48,11 @@ pub(super) async fn answer(
     };
     match answer {
         Ok(place) => (StatusCode::OK, [("cache-control", "no-store")], Json(place)).into_response(),
+        // Wrong tries are forgotten a minute after the first.
+        Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => {
+            let refused = api::refuse(&shared.control, error);
+            ([(header::RETRY_AFTER, "60")], refused).into_response()
+        }
         Err(error) => api::refuse(&shared.control, error),
     }
 }
@@ -67,7 +73,7 @@ async fn take_in(
     let found = tokio::spawn({
         let (shared, join) = (shared.clone(), join.clone());
         async move {
-            let found = shared.control.visit(&join.meeting, &join.name).await;
+            let found = in_time(shared.control.visit(&join.meeting, &join.name)).await;
             let missed = matches!(found, Err(Refusal::NotFound(_) | Refusal::Ended));
             shared.guesses().answered(Instant::now(), source, missed);
             if missed {

@@ -3,6 +3,8 @@
 //! One host serves all: `/signal/…` is a WebSocket, `/join` and `/client-events` are the page's, `/`
 //! and `/meet/…` the page itself; everything else is the signed API, or the token service, or nothing.
 
+#[cfg(test)]
+mod access_tests;
 pub mod admin;
 pub mod api;
 mod audit;
@@ -38,7 +40,7 @@ pub(crate) use caller::ACCOUNT;
 pub use serve::{Patience, serve, serve_plain, serve_unix};
 
 use crate::config::Limits;
-use crate::control::Control;
+use crate::control::{Control, Refusal};
 
 /// What all requests share. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -90,7 +92,21 @@ pub fn router(shared: Shared) -> Router {
         .method_not_allowed_fallback(everything_else)
         .fallback(everything_else)
         .with_state(shared)
+        .layer(axum::middleware::map_response(said_when))
 }
+
+/// Tells clients that are asked to come back when that is (RFC 9110 §10.2.3), where nobody has.
+async fn said_when(mut response: Response) -> Response {
+    let status = response.status();
+    if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
+        headers.entry(header::RETRY_AFTER).or_insert(SOON);
+    }
+    response
+}
+
+/// Seconds: tokens of who asks too fast come back every second, and a database that restarts may do so any moment.
+const SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// The page's files for browsers, the API for everybody else.
 async fn everything_else(State(shared): State<Shared>, request: Request) -> Response {
@@ -146,6 +162,16 @@ async fn finished(answering: impl Future<Output = Response> + Send + 'static) ->
             tracing::error!(%error, "a request was not answered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// What is performed, or that it took too long: then others have waited long enough for the connection that it holds.
+async fn in_time<T, E: From<Refusal>>(
+    performing: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match crate::store::in_time(performing).await {
+        Ok(done) => done,
+        Err(late) => Err(Refusal::from(late).into()),
     }
 }
 

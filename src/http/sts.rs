@@ -10,11 +10,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::Came;
 use super::api::HIDDEN;
 use super::audit::{self, Asked, Known};
 use super::caller::{Unidentified, context, identify};
-use super::query::{QueryService, Xml, form, parameters};
+use super::query::{Named, QueryService, Xml, parameters};
+use super::{Came, in_time};
 use crate::control::access::NoKey;
 use crate::control::access::sessions::{Given, Wanted};
 use crate::control::audit::seconds;
@@ -27,6 +27,8 @@ pub(super) const SERVICE: QueryService = QueryService {
     paths: &["/sts"],
     version: "2011-06-15",
     namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+    most_octets: 64 << 10,
+    most_parameters: 100,
 };
 
 /// Answers one request.
@@ -34,20 +36,23 @@ pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
     let (parts, body) = (came.parts, came.body);
     let begun = Instant::now();
     let request_id = control.store.request_token().unwrap_or_default();
-    let parameters = match came.broken {
-        None => Parameters::read(form(parts, body).unwrap_or_default()),
-        Some(error) => Err(error.into()),
+    let form = match came.broken {
+        None => SERVICE.form(parts, body),
+        Some(error) => Err(error),
     };
-    let action = parameters.as_ref().ok().and_then(|all| all.get("Action"));
+    let named = form
+        .as_ref()
+        .map_or_else(|_| Named::default(), |form| SERVICE.named(form));
+    let action = named.action.as_deref();
     let name = ACTIONS
         .iter()
         .find(|known| Some(**known) == action)
         .copied()
         .unwrap_or("unknown");
     let mut known = Known::default();
-    let done = match &parameters {
-        Ok(parameters) => perform(control, parts, body, parameters, &mut known).await,
-        Err(error) => Err(error.clone()),
+    let done = match form {
+        Ok(form) => in_time(perform(control, parts, body, form, &mut known)).await,
+        Err(error) => Err(error.into()),
     };
     let done = match action.filter(|action| is_name(action)) {
         None => done,
@@ -82,15 +87,16 @@ async fn perform(
     control: &Control,
     parts: &Parts,
     body: &Bytes,
-    parameters: &Parameters,
+    form: &[u8],
     learnt: &mut Known,
 ) -> Result<Xml, StsError> {
     let caller = identify(control, parts, body, SERVICE.signing).await?;
     learnt.caller = Some(caller.clone());
-    learnt.parameters = parameters.told();
     if !caller.may_ask_now(control) {
         return Err(Refusal::Throttled.into());
     }
+    let parameters = Parameters::read(form)?;
+    learnt.parameters = parameters.told();
     let action = parameters.get("Action").ok_or_else(|| {
         let text = "Missing Action parameter";
         StsError::new(StatusCode::BAD_REQUEST, "MissingAction", text)

@@ -23,8 +23,8 @@ use crate::store::{AccessKey, AuditAttribute, Page, Store};
 
 pub(super) struct Server {
     pub(super) router: Router,
-    shared: Shared,
-    key: AccessKey,
+    pub(super) shared: Shared,
+    pub(super) key: AccessKey,
     pub(super) desk: mpsc::Receiver<ToDesk>,
     _data: tempfile::TempDir,
 }
@@ -61,6 +61,7 @@ pub(super) async fn server() -> Server {
         inventory: Arc::new(Inventory::default()),
         page_key: "key".into(),
         pace: Arc::new(Pace::new(PACE)),
+        noting: Arc::default(),
     };
     let mut limits = Config::defaults().unwrap().limits;
     limits.joins_per_minute = 3;
@@ -75,7 +76,10 @@ pub(super) async fn server() -> Server {
 }
 
 impl Server {
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Value, axum::http::HeaderMap) {
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+    ) -> (StatusCode, Value, axum::http::HeaderMap) {
         let mut request = request;
         let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -89,7 +93,7 @@ impl Server {
         )
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub(super) async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
         let body = if body.is_null() {
             String::new()
         } else {
@@ -392,11 +396,17 @@ async fn guessing_pins_is_soon_refused_even_for_the_right_one() {
     for _ in 0..3 {
         assert_eq!(server.join("1234567890").await.0, StatusCode::NOT_FOUND);
     }
-    let (status, body) = server.join(text(&meeting, "/Pin")).await;
+    let body = json!({"Meeting": text(&meeting, "/Pin"), "Name": "Ada"}).to_string();
+    let request = Request::post("/join")
+        .header("host", "h:1")
+        .body(Body::from(body))
+        .unwrap();
+    let (status, body, headers) = server.send(request).await;
     assert_eq!(
         (status, text(&body, "/Code")),
         (StatusCode::TOO_MANY_REQUESTS, "Throttling")
     );
+    assert_eq!(headers["retry-after"], "60");
 }
 
 /// Signed requests in a row that [`server()`] takes from one key, and half as many again each second.
@@ -423,6 +433,7 @@ async fn who_asks_too_fast_is_told_429_by_the_name_of_each_service_and_others_ar
         if status == StatusCode::TOO_MANY_REQUESTS {
             assert_eq!(headers["x-amzn-errortype"], exception);
             assert!(text(&body, "/Message").contains("Rate exceeded"));
+            assert_eq!(headers["retry-after"], "1");
             refused += 1;
         }
     }
@@ -532,7 +543,11 @@ async fn the_administrators_socket_needs_no_signature_and_nothing_else_is_it() {
     );
     let list = || local("GET", "/campanile/meetings", "");
     let (_, listed, _) = server.send(list()).await;
-    assert_eq!(listed.pointer("/Meetings/0"), Some(&made));
+    let mut bare = made.clone();
+    for invited in ["Pin", "DialString", "JoinUrl"] {
+        assert!(bare.as_object_mut().unwrap().remove(invited).is_some());
+    }
+    assert_eq!(listed, json!({"Meetings": [bare]}));
     let end = format!("/meetings/{}", text(&made, "/MeetingId"));
     let ended = server.send(local("DELETE", &end, "")).await;
     assert_eq!(ended.0, StatusCode::NO_CONTENT);
@@ -593,7 +608,7 @@ async fn thirteen_digits_say_who_dials_and_whether_it_is_the_host() {
             content: "SendReceive".to_owned(),
         };
         let made = store.create_attendee(id, &asked, 1).await.unwrap();
-        let suffix = made.dial_suffix.unwrap();
+        let suffix = made.unwrap().dial_suffix.unwrap();
         let found = directory.find_by_dialled(&format!("{pin}{suffix}")).await;
         let Lookup::Meeting { who: Some(who), .. } = found else {
             panic!("{found:?}")
@@ -673,4 +688,66 @@ async fn a_body_that_is_too_large_is_told_and_recorded_by_every_front() {
     );
     let large = |row: &crate::store::AuditRow| row.document.contains("RequestEntityTooLarge");
     assert!(found.iter().all(large));
+}
+
+#[tokio::test]
+async fn a_full_meeting_takes_nobody_in_by_any_way_and_says_so() {
+    let server = server().await;
+    let asked = json!({"ClientRequestToken": "abc", "MediaRegion": "us-east-1", "ExternalMeetingId": "full",
+        "Attendees": [{"ExternalUserId": "ada"}]});
+    let make = "/meetings?operation=create-attendees";
+    let (status, made) = server.call("POST", make, &asked).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    let id = text(&made, "/Meeting/MeetingId");
+    let store = &server.shared.control.store;
+    store.fill_meeting(id, 1).await;
+    let attendees = format!("/meetings/{id}/attendees");
+    let two = json!({"Attendees": [{"ExternalUserId": "bob"}, {"ExternalUserId": "eve"}]});
+    let (status, batch) = server
+        .call("POST", &format!("{attendees}?operation=batch-create"), &two)
+        .await;
+    assert_eq!(status, StatusCode::OK, "{batch}");
+    assert_eq!(text(&batch, "/Attendees/0/ExternalUserId"), "bob");
+    assert_eq!(
+        batch["Errors"],
+        json!([{"ExternalUserId": "eve", "ErrorCode": "ResourceLimitExceeded",
+            "ErrorMessage": "a meeting has 2500 attendees at most"}])
+    );
+    let eve = json!({"ExternalUserId": "eve"});
+    let (status, refused) = server.call("POST", &attendees, &eve).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(text(&refused, "/Code"), "LimitExceeded");
+    let ada = json!({"ExternalUserId": "ada"});
+    let (status, again) = server.call("POST", &attendees, &ada).await;
+    assert_eq!(status, StatusCode::OK, "{again}");
+    assert_eq!(again["Attendee"], made["Attendees"][0]);
+    let meeting = store.meeting(id).await.unwrap().unwrap();
+    let (status, refused) = server.join(&meeting.pin).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(text(&refused, "/Code"), "LimitExceeded");
+}
+
+#[tokio::test]
+async fn all_running_meetings_are_listed_page_by_page() {
+    let server = server().await;
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        made.push(text(&server.meeting().await, "/MeetingId").to_owned());
+    }
+    let (mut listed, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = format!("/campanile/meetings?max-results=2{next}");
+        let (status, page) = server.call("GET", &page, &Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let meetings = page["Meetings"].as_array().unwrap();
+        assert!(meetings.len() <= 2);
+        listed.extend(meetings.iter().map(|it| text(it, "/MeetingId").to_owned()));
+        match page.get("NextToken") {
+            Some(token) => next = format!("&next-token={}", token.as_str().unwrap()),
+            None => break,
+        }
+    }
+    listed.sort();
+    made.sort();
+    assert_eq!(listed, made);
 }

@@ -8,8 +8,7 @@ use std::path::Path;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-/// The file's name.
-const FILE: &str = "server-id";
+use crate::store::SERVER_ID as FILE;
 
 /// Reads it, or draws it.
 ///

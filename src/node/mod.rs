@@ -5,12 +5,14 @@
 
 mod addresses;
 mod bind;
+mod blame;
 pub mod caller;
 mod certificate;
 pub mod desk;
 mod door;
 mod identity;
 mod listen;
+mod log;
 pub(crate) mod names;
 mod reach;
 pub mod ready;
@@ -43,10 +45,12 @@ use crate::record::{RecordError, Recorder};
 use crate::store::{Store, StoreError};
 
 use addresses::local_addresses;
+pub use blame::blame;
 use certificate::{CertificateError, Certificates};
 use desk::{Desk, Handle, Shards};
 use door::Door;
 use listen::Listeners;
+pub use log::start as start_log;
 use names::Names;
 use reach::Reach;
 use ready::{Credentials, Ready, RunFolder};
@@ -268,6 +272,7 @@ impl Node {
             inventory: Arc::new(Inventory::new(config.numbers.inventory.clone())),
             page_key: store.page_key().await?.into(),
             pace: Arc::new(Pace::new(config.limits.api_requests_per_second)),
+            noting: Arc::default(),
             logs: Logs::new(config.logs()),
             figures: Figures::new(config.node.data.join("metrics")),
             trail: trail.clone(),
@@ -307,8 +312,12 @@ impl Node {
         let names = certificate::own_names(config.node.meet_domain().as_deref(), &local);
         let certificates = Certificates::load(config, names)?;
         let accepting = Arc::new(AtomicBool::new(true));
-        let admin = http::admin::bind(run_folder.folder())
-            .map_err(|e| fault("cannot make the administration socket", &e))?;
+        let admin = http::admin::bind(run_folder.folder()).map_err(|error| {
+            let socket = run_folder.folder().join(http::admin::SOCKET);
+            let problem = format!("{}: {error}", socket.display());
+            let remedy = "remove what is there, or name another folder with --data";
+            config.refuse("node.data", problem, remedy)
+        })?;
         tasks.spawn(control.clone().watch_domains(stop.clone()));
         wiring::Servers {
             config,

@@ -26,6 +26,7 @@ use super::{Bound, NodeError, bind, caller, dtls_identity, fault, seed};
 use crate::config::{Config, Listen, PortRange, SrtpPolicy};
 use crate::control::audit::{self, Trail};
 use crate::control::{Control, Directory, Place, settings};
+use crate::http::health::Readiness;
 use crate::http::{self, Patience, Shared};
 use crate::objects::envelope::ObjectKey;
 use crate::objects::{self, ObjectError, Objects};
@@ -366,6 +367,7 @@ impl Servers<'_> {
         if let Some(socket) = bound.sip_udp {
             tasks.spawn(listeners.serve_datagrams(socket));
         }
+        let readiness = Readiness::new(accepting, control.store.clone(), control.trail.clone());
         let shared = Shared::new(control, &config.limits);
         tasks.spawn(http::serve_unix(
             admin,
@@ -383,7 +385,7 @@ impl Servers<'_> {
             ));
         }
         if let Some(listener) = bound.metrics {
-            let router = http::health::router(prometheus()?, accepting);
+            let router = http::health::router(prometheus()?, readiness);
             tasks.spawn(http::serve_plain(listener, router, patience, stop.clone()));
         }
         tasks.spawn(certificates.watch(stop));

@@ -66,7 +66,8 @@ pub enum ObjectError {
     /// No path.
     #[error("an object must have a name")]
     NoKey,
-    /// A path that leads nowhere: dots, control characters, nothing between two slashes.
+    /// A path that leads nowhere (dots, control characters, nothing between two slashes), or another way to write one
+    /// (a slash at either end).
     #[error("no object can have that name: {0}")]
     BadKey(String),
     /// There is no such object, or its bucket is gone from where it was.
@@ -256,6 +257,11 @@ impl Objects {
         after: &str,
         limit: usize,
     ) -> Result<Vec<Stored>, ObjectError> {
+        if prefix.starts_with('/') {
+            // Policies may look at it as it was given, and no key begins so.
+            let why = format!("{prefix:?} begins with a slash");
+            return Err(ObjectError::BadKey(why));
+        }
         let prefix = Some(plain(prefix)?).filter(|path| !path.as_ref().is_empty());
         let bucket = self.bucket(bucket)?;
         let found = bucket
@@ -325,6 +331,10 @@ fn path(key: &str) -> Result<ObjectPath, ObjectError> {
     let path = plain(key)?;
     if path.as_ref().is_empty() {
         Err(ObjectError::NoKey)
+    } else if path.as_ref() != key {
+        // Policies were asked for the key as it was given: were it taken for another, they would be evaded.
+        let why = format!("{key:?} is another way to write {:?}", path.as_ref());
+        Err(ObjectError::BadKey(why))
     } else {
         Ok(path)
     }

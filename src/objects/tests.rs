@@ -154,6 +154,20 @@ async fn a_bucket_that_is_none_and_a_path_that_leads_out_are_refused_or_harmless
         assert!(matches!(refused, Err(ObjectError::BadKey(_))), "{key:?}");
         assert!(objects.list("records", key, "", 1).await.is_err());
     }
+    objects.put("records", "a/b", body("in")).await.unwrap();
+    for key in ["/a/b", "a/b/", "/a/b/"] {
+        for refused in [
+            objects.put("records", key, body("in")).await.unwrap_err(),
+            objects.get("records", key).await.unwrap_err(),
+            objects.delete("records", key).await.unwrap_err(),
+        ] {
+            assert!(matches!(refused, ObjectError::BadKey(_)), "{key:?}");
+        }
+    }
+    for prefix in ["/", "/a", "/a/"] {
+        let refused = objects.list("records", prefix, "", 9).await;
+        assert!(matches!(refused, Err(ObjectError::BadKey(_))), "{prefix}");
+    }
     assert!(!data.path().join("../out").exists() && !data.path().join("out").exists());
     // Encoded dots are characters of a name.
     let dots = "%2e%2e/%2E%2E/out";

@@ -205,6 +205,23 @@ impl Store {
         rows.iter().map(|row| self.key_from_row(row)).collect()
     }
 
+    /// Every key of a user, oldest first; nobody else's is opened for it.
+    ///
+    /// # Errors
+    /// The database; a secret that does not open.
+    pub async fn access_keys_of(&self, principal_id: &str) -> Result<Vec<AccessKey>, StoreError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM access_keys WHERE principal_id = $1"
+        )))
+        .bind(principal_id.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        let keys = rows.iter().map(|row| self.key_from_row(row));
+        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
+        keys.sort_by_key(|key| (key.created_ms, key.access_key_id.clone()));
+        Ok(keys)
+    }
+
     /// Takes a key out of use for good; `false` where there is no such usable key.
     ///
     /// # Errors

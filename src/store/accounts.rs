@@ -1,9 +1,9 @@
 //! Accounts in the sense of the product: teams and enterprises with their users.
 
 use serde_json::Value;
-use sqlx::{FromRow, Row};
+use sqlx::FromRow;
 
-use super::{Listed, Page, Store, StoreError, address, draw, users};
+use super::{Listed, Page, Store, StoreError, address, draw};
 
 /// An account.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -188,14 +188,18 @@ impl Store {
         if kept.is_some() {
             return Ok(false);
         }
-        let users = sqlx::query("SELECT user_id FROM users WHERE account_id = $1")
-            .bind(account_id.to_owned())
-            .fetch_all(&mut *transaction)
-            .await?;
-        for user in users {
-            users::forget(&mut transaction, user.try_get(0)?, now_ms).await?;
-        }
+        // All at once: an enterprise may have many, and nobody else writes meanwhile.
+        sqlx::query(
+            "UPDATE phone_numbers SET assigned_to = NULL, assigned_value = NULL, assigned_account = NULL, \
+             assigned_ms = NULL, updated_ms = $1 WHERE assigned_account = $2 AND assigned_to = 'UserId'",
+        )
+        .bind(now_ms)
+        .bind(account_id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
         for sql in [
+            "DELETE FROM room_memberships WHERE member_id IN (SELECT user_id FROM users WHERE account_id = $1)",
+            "DELETE FROM users WHERE account_id = $1",
             "DELETE FROM room_memberships WHERE room_id IN (SELECT room_id FROM rooms WHERE account_id = $1)",
             "DELETE FROM rooms WHERE account_id = $1",
             "DELETE FROM domains WHERE account_id = $1",

@@ -79,10 +79,11 @@ impl Store {
     ) -> Result<Result<Attendee, NoNewAttendee>, StoreError> {
         let mut transaction = self.write().await?;
         // It may have ended since it was looked for.
-        let goes_on = sqlx::query("SELECT 1 FROM meetings WHERE meeting_id = $1 AND ended_ms IS NULL")
-            .bind(meeting_id.to_owned())
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let goes_on =
+            sqlx::query("SELECT 1 FROM meetings WHERE meeting_id = $1 AND ended_ms IS NULL")
+                .bind(meeting_id.to_owned())
+                .fetch_optional(&mut *transaction)
+                .await?;
         if goes_on.is_none() {
             return Ok(Err(NoNewAttendee::Ended));
         }
@@ -381,10 +382,9 @@ pub(super) mod tests {
     async fn an_attendee_is_found_by_its_token() {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
-        let (meeting, attendees) = store
-            .create_meeting(meeting("t"), &[asked("ada")], 1)
-            .await
-            .unwrap();
+        let asked_for = [asked("ada")];
+        let made = store.create_meeting(meeting("t"), &asked_for, 1).await;
+        let (meeting, attendees) = made.unwrap();
         let [Ok(ada)] = attendees.as_slice() else {
             panic!()
         };
@@ -421,10 +421,8 @@ pub(super) mod tests {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).await.unwrap();
         let people = ["ada", "bob", "eve"].map(asked);
-        let (meeting, made) = store
-            .create_meeting(meeting("t"), &people, 1)
-            .await
-            .unwrap();
+        let made = store.create_meeting(meeting("t"), &people, 1).await;
+        let (meeting, made) = made.unwrap();
         let id = meeting.meeting_id.as_str();
         let may = |word: &str| [word, "None", "None"].map(str::to_owned);
         let [Ok(ada), Ok(bob), Ok(eve)] = made.as_slice() else {

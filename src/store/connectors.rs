@@ -1,11 +1,11 @@
 //! Voice connectors, what is set for them, and their groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::{FromRow, Row};
 
 use super::seal::Place;
-use super::{Listed, Page, Secret, Store, StoreError, Writing, draw};
+use super::{Full, Listed, Page, Secret, Store, StoreError, Writing, bounds, draw};
 
 /// A voice connector.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -52,39 +52,17 @@ pub struct NewVoiceConnector {
     pub tags: String,
 }
 
-/// A group of voice connectors.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct VoiceConnectorGroup {
-    /// UUID.
-    pub voice_connector_group_id: String,
-    /// Whose.
-    pub owner: String,
-    /// For people.
-    pub name: String,
-    /// `VoiceConnectorItems` as JSON.
-    pub items: String,
-    /// `CallDistributionType`.
-    pub distribution: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
-}
-
-const GROUP_COLUMNS: &str =
-    "voice_connector_group_id, owner, name, items, distribution, created_ms, updated_ms";
-
 impl Store {
     /// Makes a voice connector.
     ///
     /// # Errors
-    /// The database.
+    /// The database; within it, that there are too many.
     pub async fn create_connector(
         &self,
         owner: &str,
         asked: NewVoiceConnector,
         now_ms: i64,
-    ) -> Result<VoiceConnector, StoreError> {
+    ) -> Result<Result<VoiceConnector, Full>, StoreError> {
         let connector = VoiceConnector {
             voice_connector_id: draw::voice_connector_id()?,
             owner: owner.to_owned(),
@@ -97,7 +75,14 @@ impl Store {
             created_ms: now_ms,
             updated_ms: now_ms,
         };
-        self.change(sqlx::query(sqlx::AssertSqlSafe(format!(
+        let mut transaction = self.write().await?;
+        if let Err(full) = bounds::CONNECTORS
+            .has_room(&mut transaction, &[owner])
+            .await?
+        {
+            return Ok(Err(full));
+        }
+        sqlx::query(sqlx::AssertSqlSafe(format!(
             "INSERT INTO voice_connectors ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         )))
         .bind(connector.voice_connector_id.clone())
@@ -109,9 +94,11 @@ impl Store {
         .bind(connector.network_type.clone())
         .bind(connector.tags.clone())
         .bind(now_ms)
-        .bind(now_ms))
-.await?;
-        Ok(connector)
+        .bind(now_ms)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Ok(connector))
     }
 
     /// A voice connector of that owner.
@@ -145,6 +132,19 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
+    /// The ids of all voice connectors of that owner.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn connector_ids(&self, owner: &str) -> Result<HashSet<String>, StoreError> {
+        let sql = "SELECT voice_connector_id FROM voice_connectors WHERE owner = $1";
+        let rows: Vec<(String,)> = sqlx::query_as(sql)
+            .bind(owner.to_owned())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
     /// The owner's voice connectors in the order of their ids.
     ///
     /// # Errors
@@ -168,24 +168,31 @@ impl Store {
         }))
     }
 
-    /// Writes a voice connector's name, encryption and tags.
+    /// Writes a voice connector's name and encryption; `None` where there is none.
     ///
     /// # Errors
     /// The database.
-    pub async fn update_connector(&self, connector: &VoiceConnector) -> Result<(), StoreError> {
-        self.change(
-            sqlx::query(
-                "UPDATE voice_connectors SET name = $1, require_encryption = $2, updated_ms = $3 \
-             WHERE voice_connector_id = $4 AND owner = $5",
-            )
-            .bind(connector.name.clone())
-            .bind(connector.require_encryption)
-            .bind(connector.updated_ms)
-            .bind(connector.voice_connector_id.clone())
-            .bind(connector.owner.clone()),
-        )
+    pub async fn update_connector(
+        &self,
+        owner: &str,
+        id: &str,
+        (name, require_encryption): (&str, bool),
+        now_ms: i64,
+    ) -> Result<Option<VoiceConnector>, StoreError> {
+        let mut transaction = self.write().await?;
+        let connector = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "UPDATE voice_connectors SET name = $1, require_encryption = $2, updated_ms = $3 \
+             WHERE voice_connector_id = $4 AND owner = $5 RETURNING {COLUMNS}"
+        )))
+        .bind(name.to_owned())
+        .bind(i64::from(require_encryption))
+        .bind(now_ms)
+        .bind(id.to_owned())
+        .bind(owner.to_owned())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await?;
+        Ok(connector)
     }
 
     /// Deletes a voice connector and all that is set for it, unless something needs it.
@@ -353,132 +360,6 @@ impl Store {
         transaction.commit().await?;
         Ok(())
     }
-
-    /// Makes a group, or with `known` writes one that is there; all of `members` are connectors of its owner. `false`
-    /// where one of these, or the group, is not there.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn put_group(
-        &self,
-        group: &VoiceConnectorGroup,
-        members: &[String],
-        known: bool,
-    ) -> Result<bool, StoreError> {
-        let mut transaction = self.write().await?;
-        let connector =
-            "SELECT 1 FROM voice_connectors WHERE voice_connector_id = $1 AND owner = $2";
-        for member in members {
-            let found = sqlx::query(connector)
-                .bind(member.clone())
-                .bind(group.owner.clone())
-                .fetch_optional(&mut *transaction)
-                .await?;
-            if found.is_none() {
-                return Ok(false);
-            }
-        }
-        let sql = match known {
-            true => {
-                "UPDATE voice_connector_groups SET name = $3, items = $4, distribution = $5, updated_ms = $7 \
-                 WHERE voice_connector_group_id = $1 AND owner = $2 AND created_ms = $6"
-                    .to_owned()
-            }
-            false => format!(
-                "INSERT INTO voice_connector_groups ({GROUP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-            ),
-        };
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(group.voice_connector_group_id.clone())
-            .bind(group.owner.clone())
-            .bind(group.name.clone())
-            .bind(group.items.clone())
-            .bind(group.distribution.clone())
-            .bind(group.created_ms)
-            .bind(group.updated_ms)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// The id of a new group.
-    ///
-    /// # Errors
-    /// No random octets.
-    pub fn group_id(&self, now_ms: i64) -> Result<String, StoreError> {
-        draw::ordered_uuid(now_ms)
-    }
-
-    /// A group of that owner.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn group(
-        &self,
-        owner: &str,
-        id: &str,
-    ) -> Result<Option<VoiceConnectorGroup>, StoreError> {
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {GROUP_COLUMNS} FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2"
-        )))
-        .bind(id.to_owned())
-        .bind(owner.to_owned())
-        .fetch_optional(&self.pool)
-        .await?)
-    }
-
-    /// The owner's groups in the order they were made.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn groups(
-        &self,
-        owner: &str,
-        page: &Page,
-    ) -> Result<Listed<VoiceConnectorGroup>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {GROUP_COLUMNS} FROM voice_connector_groups WHERE owner = $1 AND voice_connector_group_id > $2 \
-             ORDER BY voice_connector_group_id LIMIT $3 + 0"
-        )))
-        .bind(owner.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |group: &VoiceConnectorGroup| {
-            &group.voice_connector_group_id
-        }))
-    }
-
-    /// Deletes a group, unless something needs it.
-    ///
-    /// # Errors
-    /// The database; within it, what needs it.
-    pub async fn delete_group(
-        &self,
-        owner: &str,
-        id: &str,
-    ) -> Result<Result<(), InUse>, StoreError> {
-        let mut transaction = self.write().await?;
-        let full = "SELECT 1 FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND items <> '[]'";
-        let full = sqlx::query(full).bind(id.to_owned());
-        if full.fetch_optional(&mut *transaction).await?.is_some() {
-            return Ok(Err(InUse::Grouped));
-        }
-        if has_numbers(&mut transaction, "VoiceConnectorGroupId", id).await? {
-            return Ok(Err(InUse::Numbered));
-        }
-        sqlx::query(
-            "DELETE FROM voice_connector_groups WHERE voice_connector_group_id = $1 AND owner = $2",
-        )
-        .bind(id.to_owned())
-        .bind(owner.to_owned())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Ok(()))
-    }
 }
 
 /// Why a voice connector or a group is not deleted.
@@ -490,7 +371,8 @@ pub enum InUse {
     Numbered,
 }
 
-async fn has_numbers(
+/// Whether a number is assigned to that.
+pub(super) async fn has_numbers(
     transaction: &mut Writing,
     to: &'static str,
     id: &str,

@@ -112,9 +112,8 @@ impl Database {
 
     /// Connects, and brings the schema up to date.
     pub(super) async fn open(&self, data: &Path) -> Result<(AnyPool, Kind), StoreError> {
-        sqlx::any::install_default_drivers();
         let pool = match self {
-            Self::DataFolder => open_file(&data.join("campanile.db")).await?,
+            Self::DataFolder => open_file(&data.join(FILE)).await?,
             Self::Postgres(url) => connect(&url.0).await?,
         };
         let kind = match self {
@@ -264,6 +263,9 @@ async fn connect(url: &Url) -> Result<AnyPool, StoreError> {
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(answers(connection)))
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
         })
@@ -276,6 +278,25 @@ async fn connect(url: &Url) -> Result<AnyPool, StoreError> {
         return Err(StoreError::Encoding(encoding));
     }
     Ok(pool)
+}
+
+/// Whether the other end of an idle connection is there; an error has the pool drop it. Where the network swallows all
+/// that is sent, waiting for an end of the connection would take a quarter of an hour, or for ever.
+async fn answers(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(ANSWER, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
+/// Bounds what is done with the database, so that neither a turn to write nor a connection is held by somebody who waits
+/// for an answer that never comes. What is not done in time is undone, unless it was being committed.
+///
+/// # Errors
+/// It took too long.
+pub async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
+    let done = tokio::time::timeout(LONGEST, work).await;
+    done.map_err(|_| StoreError::Database(sqlx::Error::PoolTimedOut))
 }
 
 /// Lists go by key, in an order that both databases and our own code agree on: that of the octets. SQLite knows no
@@ -317,7 +338,7 @@ fn tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// `sqlite:` and the path with what means something in URLs escaped.
-fn sqlite_url(file: &Path) -> String {
+pub(super) fn sqlite_url(file: &Path) -> String {
     let mut url = String::from("sqlite:");
     for byte in file.to_string_lossy().bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
@@ -332,6 +353,9 @@ fn sqlite_url(file: &Path) -> String {
 /// One set for both kinds.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
+/// The file in the data folder.
+pub const FILE: &str = "campanile.db";
+
 /// Connections of a server to its database.
 const CONNECTIONS: u32 = 8;
 
@@ -340,6 +364,12 @@ const STARTING: Duration = Duration::from_secs(15);
 
 /// How long a request waits for its turn to write.
 const TURN: Duration = Duration::from_secs(10);
+
+/// How long anything may take. Longer than a turn to write is waited for, shorter than clients wait for their answer.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// How long an idle connection has for an answer.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// How long a request waits for a connection to a database elsewhere.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -313,4 +313,33 @@ mod tests {
         let ada = store.users(&account, Some("ada@EX\u{c4}MPLE.org"), None, &page);
         assert_eq!(ada.await.unwrap().items[0].logged_out_ms, Some(4));
     }
+
+    #[tokio::test]
+    async fn pending_domains_are_taken_when_they_are_due_and_by_one_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let settings = serde_json::json!({});
+        let account = store.create_account("1", "a", &settings, 1).await.unwrap();
+        let id = account.account_id.as_str();
+        for (name, due) in [
+            ("b.test", 20),
+            ("a.test", 10),
+            ("c.test", 30),
+            ("d.test", 15),
+        ] {
+            let claimed = store.claim_domain(id, name, 10, 1, due).await.unwrap();
+            assert!(claimed.is_some());
+        }
+        assert!(store.verify_domain(id, "d.test", 2).await.unwrap());
+        let taken = async |now, most| -> Vec<String> {
+            let due = store.domains_to_check(now, most, |it| (it.name != "a.test").then_some(100));
+            due.await.unwrap().into_iter().map(|it| it.name).collect()
+        };
+        assert!(taken(9, 10).await.is_empty());
+        assert_eq!(taken(25, 1).await, ["a.test"]);
+        assert_eq!(taken(25, 10).await, ["b.test"]);
+        assert!(taken(25, 10).await.is_empty());
+        // The first was given up.
+        assert_eq!(taken(200, 10).await, ["c.test", "b.test"]);
+    }
 }

@@ -7,7 +7,8 @@ use sqlx::any::AnyRow;
 use super::pin::OF_MEETING;
 use super::seal::Place;
 use super::{
-    Attendee, NewAttendee, NoNewAttendee, Seal, Store, StoreError, Writing, attendees, draw, pin,
+    Attendee, Listed, NewAttendee, NoNewAttendee, Page, Seal, Store, StoreError, Writing,
+    attendees, draw, pin,
 };
 
 /// A meeting as asked for, already checked.
@@ -125,24 +126,44 @@ impl Store {
             .await
     }
 
-    /// The newest running meetings of an account, newest first.
+    /// The running meetings of an account, newest first.
     ///
     /// # Errors
     /// The database.
     pub async fn running_meetings(
         &self,
         account_id: &str,
-        most: u32,
-    ) -> Result<Vec<Meeting>, StoreError> {
+        page: &Page,
+    ) -> Result<Listed<Meeting>, StoreError> {
+        let after = page.after.split_once(' ');
+        let after = after.and_then(|(made, id)| Some((made.parse().ok()?, id)));
+        let (made, id) = after.unwrap_or((i64::MAX, ""));
+        // The first bound is where the index is walked from; the second tells those of one millisecond apart.
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND ended_ms IS NULL \
-             ORDER BY created_ms DESC, meeting_id LIMIT $2 + 0"
+            "SELECT {COLUMNS} FROM meetings WHERE account_id = $1 AND ended_ms IS NULL AND created_ms <= $2 \
+             AND (created_ms < $2 OR meeting_id > $3) ORDER BY created_ms DESC, meeting_id LIMIT $4 + 0"
         )))
         .bind(account_id.to_owned())
-        .bind(i64::from(most))
+        .bind::<i64>(made)
+        .bind(id.to_owned())
+        .bind(page.limit())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| from_row(&self.seal, row)).collect()
+        let mut meetings = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let meeting = from_row(&self.seal, row)?;
+            let key = format!("{} {}", meeting.created_ms, meeting.meeting_id);
+            meetings.push((key, meeting));
+        }
+        let listed = page.cut(meetings, |(key, _)| key);
+        Ok(Listed {
+            items: listed
+                .items
+                .into_iter()
+                .map(|(_, meeting)| meeting)
+                .collect(),
+            next: listed.next,
+        })
     }
 
     /// Ends a meeting; `false` where it had ended already or never was.
@@ -348,10 +369,37 @@ pub(super) mod tests {
         );
         let (new, _) = store.create_meeting(asked("t"), &[], 5).await.unwrap();
         assert_ne!(new.meeting_id, first.meeting_id);
-        assert_eq!(
-            store.running_meetings("123456789012", 10).await.unwrap(),
-            vec![new]
-        );
+        let page = Page::first(10);
+        let running = store.running_meetings("123456789012", &page).await;
+        assert_eq!(running.unwrap().items, [new]);
+    }
+
+    #[tokio::test]
+    async fn running_meetings_are_listed_newest_first_and_all_of_them() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let mut made = Vec::new();
+        // Most of one millisecond, which have their order by id.
+        for (number, now_ms) in [4, 5, 5, 5, 5, 6].into_iter().enumerate() {
+            let asked = asked(&number.to_string());
+            let (meeting, _) = store.create_meeting(asked, &[], now_ms).await.unwrap();
+            made.push(meeting);
+        }
+        let mut strange = asked("strange");
+        strange.account_id = "999999999999".to_owned();
+        store.create_meeting(strange, &[], 5).await.unwrap();
+        made.sort_by_key(|meeting| (-meeting.created_ms, meeting.meeting_id.clone()));
+        for most in [1, 2, 3, 6] {
+            let mut page = Page::first(most);
+            let mut listed = Vec::new();
+            loop {
+                let part = store.running_meetings("123456789012", &page).await.unwrap();
+                listed.extend(part.items);
+                let Some(after) = part.next else { break };
+                page.after = after;
+            }
+            assert_eq!(listed, made, "{most}");
+        }
     }
 
     #[tokio::test]

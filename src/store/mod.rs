@@ -8,12 +8,17 @@ mod accounts;
 mod address;
 mod attendees;
 mod audit;
+mod bounds;
+mod connector_groups;
 mod connectors;
 mod database;
 mod documents;
 mod domains;
 mod draw;
+#[cfg(test)]
+mod meanwhile;
 mod meetings;
+mod number_orders;
 mod numbers;
 mod page;
 mod pin;
@@ -32,6 +37,7 @@ mod testing;
 mod tests;
 mod upgrade;
 mod users;
+mod whose;
 
 use std::path::Path;
 
@@ -42,16 +48,20 @@ use thiserror::Error;
 
 pub use access_keys::{AccessKey, NoNewKey};
 pub use accounts::{Account, AccountField};
-pub use attendees::{Attendee, NewAttendee};
+pub use attendees::{Attendee, NewAttendee, NoNewAttendee};
 pub use audit::{AuditAttribute, AuditRow};
+pub use bounds::Full;
 use database::{Kind, Turns, Writing};
 
-pub use connectors::{InUse, NewVoiceConnector, VoiceConnector, VoiceConnectorGroup};
-pub use database::{BadDatabase, Database, PostgresUrl};
+pub use connector_groups::{AskedGroup, VoiceConnectorGroup};
+pub use connectors::{InUse, NewVoiceConnector, VoiceConnector};
+pub use database::FILE as DATABASE_FILE;
+pub use database::{BadDatabase, Database, PostgresUrl, in_time};
 pub use documents::Document;
 pub use domains::{Domain, Released};
 pub use meetings::{Meeting, NewMeeting};
-pub use numbers::{Assignment, NumberFilter, NumberOrder, PhoneNumber, Wish};
+pub use number_orders::{NumberOrder, Wish};
+pub use numbers::{Assignment, NumberFilter, PhoneNumber};
 pub use page::{Listed, Page};
 pub use policies::AttachedPolicy;
 pub use principals::{NewPrincipal, OwnerAccount, Principal, PrincipalKind};
@@ -60,6 +70,7 @@ pub use seal::{BadKey, KeySource, Seal};
 pub use secret::Secret;
 pub use sessions::{NewSession, Session, SessionKind};
 pub use users::{NewUser, User, UserField};
+pub use whose::{NotOurs, SERVER_ID};
 
 /// What can go wrong below the control plane. Always ours, never the caller's.
 #[derive(Debug, Error)]
@@ -91,6 +102,9 @@ pub enum StoreError {
     /// A PostgreSQL database that cannot hold every text. Its encoding.
     #[error("the database's encoding is {0}; it must be UTF8")]
     Encoding(String),
+    /// The database's file is not this data folder's.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
     /// The data folder belongs to another account than the configuration says.
     #[error("this data folder belongs to account {stored}")]
     OtherAccount {
@@ -188,8 +202,13 @@ impl Store {
         database: &Database,
         key: &KeySource,
     ) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        if let Database::DataFolder = database {
+            whose::check(data, &data.join(database::FILE), key).await?;
+        }
         let (pool, kind) = database.open(data).await?;
         let seal = Seal::find(key, data, upgrade::is_sealed(&pool).await?)?;
+        seal::warn_of_open_file(key, data);
         let turns = Turns::default();
         let store = Self {
             pool,
@@ -263,6 +282,15 @@ impl Store {
     /// No random octets.
     pub fn request_token(&self) -> Result<String, StoreError> {
         draw::uuid()
+    }
+
+    /// Writes what nobody reads, to know whether anything can be written.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn try_write(&self, now_ms: i64) -> Result<(), StoreError> {
+        self.set(settings::DEPLOYMENT, "LastTried", &now_ms.into())
+            .await
     }
 
     /// Writes what is still in memory and lets go of the file.

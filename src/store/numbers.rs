@@ -1,8 +1,8 @@
-//! Phone numbers: ordered, assigned, deleted into a queue, restored out of it.
+//! Phone numbers: assigned, deleted into a queue, restored out of it.
 
 use sqlx::FromRow;
 
-use super::{Listed, Page, Store, StoreError, draw};
+use super::{Listed, Page, Store, StoreError};
 
 /// A number that somebody owns.
 #[derive(Clone, PartialEq, Debug, FromRow)]
@@ -41,38 +41,8 @@ pub struct PhoneNumber {
     pub deleted_ms: Option<i64>,
 }
 
-const COLUMNS: &str = "e164, owner, country, number_type, product_type, name, calling_name, calling_name_ms, order_id, \
+pub(super) const COLUMNS: &str = "e164, owner, country, number_type, product_type, name, calling_name, calling_name_ms, order_id, \
     assigned_to, assigned_value, assigned_account, assigned_ms, created_ms, updated_ms, deleted_ms";
-
-/// An order of numbers.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct NumberOrder {
-    /// UUID.
-    pub order_id: String,
-    /// Whose.
-    pub owner: String,
-    /// What for.
-    pub product_type: String,
-    /// `Successful`, `Partial` or `Failed`.
-    pub status: String,
-    /// `OrderedPhoneNumbers` as JSON.
-    pub numbers: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
-}
-
-/// A number as an order asks for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Wish {
-    /// E.164.
-    pub e164: String,
-    /// ISO 3166-1; `None` where the inventory does not have it, so that it cannot be had.
-    pub country: Option<String>,
-    /// `Local` or `TollFree`.
-    pub number_type: String,
-}
 
 /// What a number can be assigned to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,6 +53,22 @@ pub struct Assignment {
     pub value: String,
     /// The account of the user.
     pub account: Option<String>,
+}
+
+impl Assignment {
+    /// The product that numbers must be for that are assigned to it.
+    #[must_use]
+    pub fn product_type(&self) -> &'static str {
+        product_of(self.to)
+    }
+}
+
+fn product_of(to: &str) -> &'static str {
+    match to {
+        // A user's number is the account's as well.
+        "AccountId" | "UserId" => "BusinessCalling",
+        _ => "VoiceConnector",
+    }
 }
 
 /// Which numbers of an owner are listed.
@@ -103,11 +89,7 @@ impl NumberFilter {
     /// each there is an index that has those rows and no others, so that a page costs what is on it.
     fn conditions(&self) -> Option<(String, Vec<String>)> {
         if let Some((to, value)) = &self.assignment {
-            let product = match to.as_str() {
-                // A user's number is the account's as well.
-                "AccountId" | "UserId" => "BusinessCalling",
-                _ => "VoiceConnector",
-            };
+            let product = product_of(to);
             // What is assigned is for that product as long as it is, and never deleted.
             let other = self.product_type.as_ref().is_some_and(|it| it != product);
             if self.deleted || self.assigned == Some(false) || other {
@@ -141,121 +123,12 @@ impl NumberFilter {
 pub(super) fn listing(filter: &NumberFilter) -> Option<(String, Vec<String>)> {
     let (conditions, texts) = filter.conditions()?;
     let sql = format!(
-        "SELECT {COLUMNS} FROM phone_numbers WHERE owner = $1 AND e164 > $2{conditions} ORDER BY e164 LIMIT $3"
+        "SELECT {COLUMNS} FROM phone_numbers WHERE owner = $1 AND e164 > $2{conditions} ORDER BY e164 LIMIT $3 + 0"
     );
     Some((sql, texts))
 }
 
 impl Store {
-    /// Orders numbers: each is had unless somebody has it already or the inventory does not know it.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn order_numbers(
-        &self,
-        owner: &str,
-        product_type: &str,
-        name: Option<&str>,
-        wishes: &[Wish],
-        now_ms: i64,
-    ) -> Result<NumberOrder, StoreError> {
-        let mut transaction = self.write().await?;
-        let order_id = draw::ordered_uuid(now_ms)?;
-        let mut ordered = Vec::with_capacity(wishes.len());
-        let mut had = 0;
-        for wish in wishes {
-            let done = match &wish.country {
-                None => 0,
-                Some(country) => sqlx::query(sqlx::AssertSqlSafe(format!(
-                    "INSERT INTO phone_numbers ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, NULL, NULL, \
-                     NULL, NULL, $8, $9, NULL) ON CONFLICT (e164) DO NOTHING"
-                )))
-                .bind(wish.e164.clone())
-                .bind(owner.to_owned())
-                .bind(country.clone())
-                .bind(wish.number_type.clone())
-                .bind(product_type.to_owned())
-                .bind(name.map(str::to_owned))
-                .bind(order_id.clone())
-                .bind(now_ms)
-                .bind(now_ms)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected(),
-            };
-            let status = if done == 1 { "Acquired" } else { "Failed" };
-            had += usize::from(done == 1);
-            ordered.push(serde_json::json!({"E164PhoneNumber": wish.e164, "Status": status}));
-        }
-        let order = NumberOrder {
-            order_id,
-            owner: owner.to_owned(),
-            product_type: product_type.to_owned(),
-            status: match had {
-                0 => "Failed",
-                all if all == wishes.len() => "Successful",
-                _ => "Partial",
-            }
-            .to_owned(),
-            numbers: serde_json::Value::Array(ordered).to_string(),
-            created_ms: now_ms,
-            updated_ms: now_ms,
-        };
-        sqlx::query("INSERT INTO phone_number_orders (order_id, owner, product_type, status, numbers, created_ms, updated_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(order.order_id.clone())
-            .bind(order.owner.clone())
-            .bind(order.product_type.clone())
-            .bind(order.status.clone())
-            .bind(order.numbers.clone())
-            .bind(now_ms)
-            .bind(now_ms)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(order)
-    }
-
-    /// An order of that owner.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn number_order(
-        &self,
-        owner: &str,
-        order_id: &str,
-    ) -> Result<Option<NumberOrder>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
-             WHERE order_id = $1 AND owner = $2",
-        )
-        .bind(order_id.to_ascii_lowercase())
-        .bind(owner.to_owned())
-        .fetch_optional(&self.pool)
-        .await?)
-    }
-
-    /// The owner's orders, oldest first.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn number_orders(
-        &self,
-        owner: &str,
-        page: &Page,
-    ) -> Result<Listed<NumberOrder>, StoreError> {
-        let rows = sqlx::query_as(
-            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
-             WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3",
-        )
-        .bind(owner.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |order: &NumberOrder| &order.order_id))
-    }
-
     /// A number of that owner, in the queue of deleted ones too.
     ///
     /// # Errors
@@ -310,7 +183,8 @@ impl Store {
     }
 
     /// Assigns a number that is free; over another assignment only where `force` says so. `false` where it is assigned
-    /// to something else, deleted or gone, where what it should be assigned to is gone, or is a user with another number.
+    /// to something else, for another product, deleted or gone, where what it should be assigned to is gone, or is a user
+    /// with another number.
     ///
     /// # Errors
     /// The database.
@@ -338,7 +212,8 @@ impl Store {
         let query = sqlx::query(sqlx::AssertSqlSafe(format!(
             "UPDATE phone_numbers SET assigned_to = $1, assigned_value = $2, assigned_account = $3, assigned_ms = $4, \
              updated_ms = $5 WHERE e164 = $6 AND owner = $7 AND deleted_ms IS NULL \
-             AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1) AND {still}"
+             AND (assigned_to IS NULL OR (assigned_to = $8 AND assigned_value = $9) OR $10 = 1) AND product_type = $11 \
+             AND {still}"
         )))
         .bind(assignment.to)
         .bind(assignment.value.clone())
@@ -349,7 +224,8 @@ impl Store {
         .bind(owner.to_owned())
         .bind(assignment.to)
         .bind(assignment.value.clone())
-        .bind(i64::from(force));
+        .bind(i64::from(force))
+        .bind(assignment.product_type());
         Ok(self.change(query).await?.rows_affected() == 1)
     }
 

@@ -69,9 +69,12 @@ async fn ask_for_all(store: &Store) {
     store.connectors(OWNER, &page).await.unwrap();
     store.groups(OWNER, &page).await.unwrap();
     store.attendees("m", &page).await.unwrap();
-    store.running_meetings(OWNER, 10).await.unwrap();
+    store.running_meetings(OWNER, &page).await.unwrap();
     store.held_meetings("server").await.unwrap();
     store.access_keys(OWNER).await.unwrap();
+    store.access_keys_of("AIDA").await.unwrap();
+    store.owner_account(OWNER).await.unwrap();
+    store.connector_ids(OWNER).await.unwrap();
     store.principals(OWNER, PrincipalKind::User).await.unwrap();
     store.meeting("m").await.unwrap();
     store.meeting_by_pin("1234567890").await.unwrap();

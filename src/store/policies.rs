@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, Writing};
+use super::{Full, Store, StoreError, Writing, bounds};
 
 /// A policy of a principal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,17 +38,23 @@ impl Store {
     /// Gives a user or role a policy, in place of one of that name.
     ///
     /// # Errors
-    /// The database; there is no such user or role.
+    /// The database; there is no such user or role; within it, that it has too many.
     pub async fn put_policy(
         &self,
         principal_id: &str,
         policy: &AttachedPolicy,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Result<(), Full>, StoreError> {
         let mut transaction = self.write().await?;
+        if policy.document.is_some() {
+            let names = [principal_id, &policy.name];
+            if let Err(full) = bounds::POLICIES.has_room(&mut transaction, &names).await? {
+                return Ok(Err(full));
+            }
+        }
         insert_policy(&mut transaction, principal_id, policy, now_ms).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Takes a policy away; `false` where there is none of that name.

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::access_keys::{self, ADMINISTRATOR};
 use super::policies::insert_policy;
-use super::{AccessKey, AttachedPolicy, Store, StoreError, Writing, draw};
+use super::{AccessKey, AttachedPolicy, Full, Store, StoreError, Writing, bounds, draw};
 
 /// A tenant: nobody in it sees anything of another.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,6 +149,22 @@ impl Store {
         Ok(Some((account, key)))
     }
 
+    /// The account of that id.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn owner_account(
+        &self,
+        account_id: &str,
+    ) -> Result<Option<OwnerAccount>, StoreError> {
+        let sql = "SELECT account_id, name, created_ms FROM owner_accounts WHERE account_id = $1";
+        let row = sqlx::query(sql)
+            .bind(account_id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| account_from_row(&row)).transpose()
+    }
+
     /// Every account, oldest first.
     ///
     /// # Errors
@@ -159,26 +175,18 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OwnerAccount {
-                    account_id: row.try_get(0)?,
-                    name: row.try_get(1)?,
-                    created_ms: row.try_get(2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(account_from_row).collect()
     }
 
     /// Makes a user or a role; `None` where there is one of that name, or no such account.
     ///
     /// # Errors
-    /// The database.
+    /// The database; within it, that there are too many.
     pub async fn create_principal(
         &self,
         asked: &NewPrincipal,
         now_ms: i64,
-    ) -> Result<Option<Principal>, StoreError> {
+    ) -> Result<Result<Option<Principal>, Full>, StoreError> {
         let mut transaction = self.write().await?;
         let account = sqlx::query("SELECT 1 FROM owner_accounts WHERE account_id = $1")
             .bind(asked.account_id.clone())
@@ -191,11 +199,19 @@ impl Store {
             &asked.name,
         );
         if account.is_none() || taken.await?.is_some() {
-            return Ok(None);
+            return Ok(Ok(None));
+        }
+        let bound = match asked.kind() {
+            PrincipalKind::User => bounds::USERS,
+            PrincipalKind::Role => bounds::ROLES,
+        };
+        let names = [asked.account_id.as_str()];
+        if let Err(full) = bound.has_room(&mut transaction, &names).await? {
+            return Ok(Err(full));
         }
         let made = insert(&mut transaction, asked, now_ms).await?;
         transaction.commit().await?;
-        Ok(Some(made))
+        Ok(Ok(Some(made)))
     }
 
     /// A user or role by its name, whatever its case.
@@ -365,6 +381,14 @@ fn by_name() -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
+fn account_from_row(row: &AnyRow) -> Result<OwnerAccount, StoreError> {
+    Ok(OwnerAccount {
+        account_id: row.try_get(0)?,
+        name: row.try_get(1)?,
+        created_ms: row.try_get(2)?,
+    })
+}
+
 fn from_row(row: &AnyRow) -> Result<Principal, StoreError> {
     let kind: String = row.try_get(2)?;
     Ok(Principal {
@@ -407,6 +431,10 @@ mod tests {
             .await
             .unwrap();
         assert!(again.is_none());
+        let id = account.account_id.as_str();
+        let found = store.owner_account(id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&account));
+        assert_eq!(store.owner_account("000000000000").await.unwrap(), None);
         assert_eq!(store.owner_accounts().await.unwrap(), [account]);
     }
 
@@ -424,7 +452,8 @@ mod tests {
         let make = async |account: &str, name: &str, trust: Option<&str>| {
             let mut asked = NewPrincipal::user(account, name);
             asked.trust_policy = trust.map(str::to_owned);
-            store.create_principal(&asked, 2).await.unwrap().is_some()
+            let made = store.create_principal(&asked, 2).await.unwrap();
+            made.unwrap().is_some()
         };
         assert!(make("111111111111", "Ada", None).await);
         assert!(!make("111111111111", "ada", None).await);
@@ -442,11 +471,9 @@ mod tests {
             .create_owner_account(Some(account), "x", 1)
             .await
             .unwrap();
-        let ada = store
-            .create_principal(&NewPrincipal::user(account, "ada"), 2)
-            .await
-            .unwrap()
-            .unwrap();
+        let ada = NewPrincipal::user(account, "ada");
+        let ada = store.create_principal(&ada, 2).await.unwrap();
+        let ada = ada.unwrap().unwrap();
         let policy = AttachedPolicy {
             name: "own".to_owned(),
             document: Some("{}".to_owned()),
@@ -454,6 +481,7 @@ mod tests {
         store
             .put_policy(&ada.principal_id, &policy, 3)
             .await
+            .unwrap()
             .unwrap();
         let key = store.create_access_key(account, "ada", 3).await.unwrap();
         let key = key.unwrap();

@@ -29,6 +29,8 @@ const COLUMNS: &str =
 /// Why somebody is not taken into a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoNewMember {
+    /// There is no such user any more.
+    Unknown,
     /// They are in it already.
     Known,
     /// It has as many as there may be.
@@ -160,7 +162,7 @@ impl Store {
         Ok(page.cut(rows, |room: &Room| &room.room_id))
     }
 
-    /// Gives a room another name.
+    /// Gives a room another name; `None` where there is none.
     ///
     /// # Errors
     /// The database.
@@ -169,15 +171,18 @@ impl Store {
         room_id: &str,
         name: &str,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
-        self.change(
-            sqlx::query("UPDATE rooms SET name = $1, updated_ms = $2 WHERE room_id = $3")
-                .bind(name.to_owned())
-                .bind(now_ms)
-                .bind(room_id.to_owned()),
-        )
+    ) -> Result<Option<Room>, StoreError> {
+        let mut transaction = self.write().await?;
+        let room = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "UPDATE rooms SET name = $1, updated_ms = $2 WHERE room_id = $3 RETURNING {COLUMNS}"
+        )))
+        .bind(name.to_owned())
+        .bind(now_ms)
+        .bind(room_id.to_owned())
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await?;
+        Ok(room)
     }
 
     /// Deletes a room and who was in it.
@@ -212,6 +217,14 @@ impl Store {
         most: i64,
     ) -> Result<Result<(), NoNewMember>, StoreError> {
         let mut transaction = self.write().await?;
+        // A user who was removed since takes no place that nobody sees.
+        let user = sqlx::query("SELECT 1 FROM users WHERE user_id = $1")
+            .bind(member_id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if user.is_none() {
+            return Ok(Err(NoNewMember::Unknown));
+        }
         let count = "SELECT COUNT(*) FROM room_memberships WHERE room_id = $1";
         let (members,): (i64,) = sqlx::query_as(count)
             .bind(room_id.to_owned())

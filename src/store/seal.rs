@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -214,6 +214,25 @@ fn read(path: &Path) -> io::Result<Secret> {
     Ok(Secret::new(text))
 }
 
+/// Says so where anybody on this machine may read the key's file.
+pub(super) fn warn_of_open_file(source: &KeySource, data: &Path) {
+    if let Some(path) = open_file(source, data) {
+        let path = path.display();
+        tracing::warn!(%path, "anybody on this machine may read the key of the secrets at rest; make it mode 0600");
+    }
+}
+
+/// The key's file, where it is open to others than its owner and group.
+fn open_file(source: &KeySource, data: &Path) -> Option<PathBuf> {
+    let path = match source {
+        KeySource::DataFolder => data.join(FILE),
+        KeySource::File(path) => path.clone(),
+        KeySource::Text(_) => return None,
+    };
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+    (mode & 0o007 != 0).then_some(path)
+}
+
 /// Written whole under another name first, so that a crash leaves no half key behind.
 fn make(path: &Path, text: &Secret) -> io::Result<()> {
     let draft = path.with_extension("key.new");
@@ -253,6 +272,23 @@ mod tests {
         column: "secret_access_key",
         row: "AKIA1",
     };
+
+    #[test]
+    fn a_key_that_anybody_may_read_is_told() {
+        let data = tempfile::tempdir().unwrap();
+        let data = data.path();
+        let own = KeySource::DataFolder;
+        make(&data.join(FILE), &Secret::new("k".to_owned())).unwrap();
+        assert_eq!(open_file(&own, data), None);
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(data.join(FILE), mode(0o644)).unwrap();
+        let told = Some(data.join(FILE));
+        assert_eq!(open_file(&own, data), told);
+        let elsewhere = KeySource::File(data.join(FILE));
+        assert_eq!(open_file(&elsewhere, Path::new("/")), told);
+        std::fs::set_permissions(data.join(FILE), mode(0o640)).unwrap();
+        assert_eq!(open_file(&own, data), None);
+    }
 
     const EXPECTED: [u8; 32] = [
         147, 122, 155, 149, 85, 180, 111, 26, 125, 92, 150, 49, 152, 61, 65, 74, 187, 34, 237, 139,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::attendees::MOST;
 use super::{Database, KeySource, PostgresUrl, Store, StoreError};
 use crate::support::postgres::{self, Cluster, Syncing};
 
@@ -17,6 +18,20 @@ impl Store {
     /// The same with a master key from elsewhere.
     pub(crate) async fn open_with_key(data: &Path, key: &KeySource) -> Result<Self, StoreError> {
         Self::open_with(data, &database_of(data), key).await
+    }
+
+    /// Makes so many attendees of a meeting that only `left` more may be made; one is there already.
+    pub(crate) async fn fill_meeting(&self, meeting_id: &str, left: i64) {
+        let sql = "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+            INSERT INTO attendees \
+            (attendee_id, meeting_id, external_user_id, audio, video, content, join_token, created_ms) \
+            SELECT 'a' || i, $2, 'u' || i, 'None', 'None', 'None', 't' || i, 1 FROM n";
+        sqlx::query(sql)
+            .bind(MOST - left)
+            .bind(meeting_id.to_owned())
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 }
 

@@ -35,7 +35,7 @@ async fn the_database_is_for_its_owner_and_its_folder_may_have_any_name() {
 }
 
 /// Two servers on one database: each has connections of its own.
-async fn two_servers() -> (tempfile::TempDir, Store, Store) {
+pub(super) async fn two_servers() -> (tempfile::TempDir, Store, Store) {
     let data = tempfile::tempdir().unwrap();
     let one = Store::open(data.path()).await.unwrap();
     let other = Store::open(data.path()).await.unwrap();
@@ -43,7 +43,11 @@ async fn two_servers() -> (tempfile::TempDir, Store, Store) {
 }
 
 /// Does the same ten times at once, half of it on each server.
-async fn ten_at_once<T, F>(one: &Store, other: &Store, what: impl Fn(Store, i64) -> F) -> Vec<T>
+pub(super) async fn ten_at_once<T, F>(
+    one: &Store,
+    other: &Store,
+    what: impl Fn(Store, i64) -> F,
+) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -124,7 +128,7 @@ async fn what_is_read_before_it_is_written_stays_true_beside_writes_of_one_state
             tags: "[]".to_owned(),
         };
         let connector = one.create_connector(owner, asked, round).await.unwrap();
-        let id = connector.voice_connector_id;
+        let id = connector.unwrap().voice_connector_id;
         let e164 = format!("+1206555{round:04}");
         let wishes = [Wish {
             e164: e164.clone(),
@@ -164,7 +168,7 @@ async fn lists_are_in_the_order_of_octets() {
         tags: "[]".to_owned(),
     };
     let id = store.create_connector(owner, asked, 1).await.unwrap();
-    let id = id.voice_connector_id;
+    let id = id.unwrap().voice_connector_id;
     // People, and most databases by themselves, would sort these otherwise.
     let mut names = [
         "ada", "Ada", "ADA", "Zoe", "_", "-a", "a-", "ab", "A", "b", "é", "Ž", "z", "王", "🎈",
@@ -253,7 +257,7 @@ fn codes_of_both_databases_say_whether_another_try_may_do() {
 }
 
 /// The owner, an account and a user of it.
-async fn account_with_user(store: &Store) -> (String, String) {
+pub(super) async fn account_with_user(store: &Store) -> (String, String) {
     let none = serde_json::json!({});
     let account = store.create_account("123456789012", "a", &none, 1);
     let account = account.await.unwrap().account_id;
@@ -373,7 +377,14 @@ async fn a_user_has_one_number_and_what_is_gone_gets_none() {
         "it is so already"
     );
     assert!(!assign("UserId", &user, numbers[1]).await);
-    for to in ["UserId", "VoiceConnectorId", "VoiceConnectorGroupId"] {
+    assert!(!assign("UserId", "gone", numbers[1]).await);
+    let change = |number: &mut PhoneNumber| {
+        number.product_type = "VoiceConnector".to_owned();
+        Ok::<_, StoreError>(())
+    };
+    let changed = store.edit_number(owner, numbers[1], 2, change);
+    assert!(changed.await.unwrap().is_some());
+    for to in ["VoiceConnectorId", "VoiceConnectorGroupId"] {
         assert!(!assign(to, "gone", numbers[1]).await, "{to}");
     }
 }
@@ -444,30 +455,24 @@ async fn a_number_is_changed_by_one_at_a_time() {
 }
 
 #[tokio::test]
-async fn pending_domains_are_taken_when_they_are_due_and_by_one_alone() {
+async fn keys_of_one_user_are_listed_whatever_became_of_anothers() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path()).await.unwrap();
-    let settings = serde_json::json!({});
-    let account = store.create_account("1", "a", &settings, 1).await.unwrap();
-    let id = account.account_id.as_str();
-    for (name, due) in [
-        ("b.test", 20),
-        ("a.test", 10),
-        ("c.test", 30),
-        ("d.test", 15),
-    ] {
-        let claimed = store.claim_domain(id, name, 10, 1, due).await.unwrap();
-        assert!(claimed.is_some());
-    }
-    assert!(store.verify_domain(id, "d.test", 2).await.unwrap());
-    let taken = async |now, most| -> Vec<String> {
-        let due = store.domains_to_check(now, most, |it| (it.name != "a.test").then_some(100));
-        due.await.unwrap().into_iter().map(|it| it.name).collect()
-    };
-    assert!(taken(9, 10).await.is_empty());
-    assert_eq!(taken(25, 1).await, ["a.test"]);
-    assert_eq!(taken(25, 10).await, ["b.test"]);
-    assert!(taken(25, 10).await.is_empty());
-    // The first was given up.
-    assert_eq!(taken(200, 10).await, ["c.test", "b.test"]);
+    let owner = "123456789012";
+    let made = store.create_owner_account(Some(owner), "x", 1).await;
+    let (_, damaged) = made.unwrap().unwrap();
+    let ada = NewPrincipal::user(owner, "ada");
+    let ada = store.create_principal(&ada, 2).await.unwrap();
+    let ada = ada.unwrap().unwrap();
+    let key = store.create_access_key(owner, "ada", 3).await.unwrap();
+    let key = key.unwrap().access_key_id;
+    sqlx::query("UPDATE access_keys SET secret_access_key = 'sealed:' WHERE access_key_id = $1")
+        .bind(damaged.access_key_id)
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    let listed = store.access_keys_of(&ada.principal_id).await.unwrap();
+    let listed: Vec<String> = listed.into_iter().map(|key| key.access_key_id).collect();
+    assert_eq!(listed, [key]);
+    assert!(store.access_keys_of(&damaged.principal_id).await.is_err());
 }

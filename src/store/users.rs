@@ -66,8 +66,6 @@ pub enum UserField {
     LicenseType,
     /// `PrivateUser` or `SharedDevice`.
     UserType,
-    /// `Unregistered`, `Registered` or `Suspended`.
-    RegistrationStatus,
     /// JSON.
     Metadata,
     /// JSON.
@@ -79,7 +77,6 @@ impl UserField {
         match self {
             Self::LicenseType => "license_type",
             Self::UserType => "user_type",
-            Self::RegistrationStatus => "registration_status",
             Self::Metadata => "metadata",
             Self::Telephony => "telephony",
         }
@@ -190,7 +187,7 @@ impl Store {
                 sql.push_str(&format!(" AND {column} = ${}", 3 + texts.len()));
             }
         }
-        sql.push_str(" ORDER BY user_id LIMIT $3");
+        sql.push_str(" ORDER BY user_id LIMIT $3 + 0");
         let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(account_id.to_owned())
             .bind(page.after.clone())
@@ -236,27 +233,66 @@ impl Store {
         self.set_columns("users", columns, &row).await
     }
 
-    /// Takes a user out of an account: memberships go, the phone number is free again.
+    /// Suspends a user of an enterprise, who is signed out with it; takes one of a team out of it, and then memberships
+    /// go and the phone number is free again. `false` where there is no such user.
     ///
     /// # Errors
     /// The database.
-    pub async fn remove_user(
+    pub async fn suspend_user(
         &self,
         account_id: &str,
         user_id: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
-        let found = sqlx::query("SELECT 1 FROM users WHERE user_id = $1 AND account_id = $2")
-            .bind(user_id.to_owned())
-            .bind(account_id.to_owned())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if found.is_some() {
-            forget(&mut transaction, user_id.to_owned(), now_ms).await?;
-        }
+        // A domain may have made an enterprise of the team since somebody looked.
+        let team = sqlx::query(
+            "SELECT 1 FROM users, accounts WHERE user_id = $1 AND users.account_id = $2 \
+             AND accounts.account_id = $2 AND account_type = 'Team'",
+        )
+        .bind(user_id.to_owned())
+        .bind(account_id.to_owned())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let done = match team {
+            Some(_) => {
+                forget(&mut transaction, user_id.to_owned(), now_ms).await?;
+                true
+            }
+            None => {
+                let sql = "UPDATE users SET registration_status = 'Suspended', logged_out_ms = $1 \
+                           WHERE user_id = $2 AND account_id = $3";
+                let done = sqlx::query(sql)
+                    .bind(now_ms)
+                    .bind(user_id.to_owned())
+                    .bind(account_id.to_owned())
+                    .execute(&mut *transaction)
+                    .await?;
+                done.rows_affected() == 1
+            }
+        };
         transaction.commit().await?;
-        Ok(found.is_some())
+        Ok(done)
+    }
+
+    /// Lets a suspended user in again: whoever never came in before was only invited. `false` where there is no such user
+    /// who is suspended.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn unsuspend_user(
+        &self,
+        account_id: &str,
+        user_id: &str,
+    ) -> Result<bool, StoreError> {
+        let query = sqlx::query(
+            "UPDATE users SET registration_status = \
+             CASE WHEN registered_ms IS NULL THEN 'Unregistered' ELSE 'Registered' END \
+             WHERE user_id = $1 AND account_id = $2 AND registration_status = 'Suspended'",
+        )
+        .bind(user_id.to_owned())
+        .bind(account_id.to_owned());
+        Ok(self.change(query).await?.rows_affected() == 1)
     }
 
     /// Ends all sign-ins of a user; `false` where there is no such user.
@@ -310,11 +346,7 @@ impl Store {
 }
 
 /// Takes a user away with memberships; the phone number is free again.
-pub(super) async fn forget(
-    transaction: &mut Writing,
-    user_id: String,
-    now_ms: i64,
-) -> Result<(), StoreError> {
+async fn forget(transaction: &mut Writing, user_id: String, now_ms: i64) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM users WHERE user_id = $1")
         .bind(user_id.clone())
         .execute(&mut **transaction)

@@ -10,6 +10,15 @@ fn boto3(case: &str) {
 
 /// One case of `directory.py`, against a server of its own with a few numbers to order.
 fn directory(case: &str) {
+    with_numbers("directory.py", case);
+}
+
+/// The same of `lists.py`.
+fn lists(case: &str) {
+    with_numbers("lists.py", case);
+}
+
+fn with_numbers(file: &str, case: &str) {
     let inventory =
         "[\"+12065550100-+12065550199 US Local Seattle WA\", \"+18445550100 US TollFree\"]";
     let folder = tempfile::tempdir().unwrap();
@@ -19,7 +28,7 @@ fn directory(case: &str) {
         ("numbers.inventory", inventory),
         ("objects.buckets", &buckets),
     ];
-    run("directory.py", case, &settings);
+    run(file, case, &settings);
 }
 
 fn run(file: &str, case: &str, settings: &[(&str, &str)]) {
@@ -111,13 +120,23 @@ fn attendees_change_and_things_bear_tags_by_boto3() {
 }
 
 #[test]
-fn every_operation_is_run_by_the_command_line() {
+fn every_operation_of_every_service_goes_well_once_by_boto3() {
+    directory("boto3");
+}
+
+#[test]
+fn every_operation_of_every_service_goes_well_once_by_the_command_line() {
     directory("command_line");
 }
 
 #[test]
+fn every_list_is_read_to_its_last_page_by_boto3() {
+    lists("second_pages");
+}
+
+#[test]
 fn a_thousand_users_are_listed_in_pages_by_boto3() {
-    directory("pages");
+    lists("pages");
 }
 
 #[test]

@@ -16,7 +16,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
-# (service, operation) of every command line so far.
+# (service, operation) of every command line so far that went well.
 CALLED = set()
 
 CONFIGURATION = tempfile.NamedTemporaryFile("w", suffix=".ini")
@@ -50,13 +50,13 @@ class CommandLine:
         if "NextToken" in members or "MaxResults" in members:
             words.append("--no-paginate")
         words += ["--endpoint-url", self.endpoint, "--no-verify-ssl"]
-        CALLED.add((self.service, operation.name))
         os.environ.update(self.key)
         said, complained = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
             status = self.driver.main(words)
         if status != 0:
             raise refusal(operation, complained.getvalue(), words)
+        CALLED.add((self.service, operation.name))
         answer = json.loads(said.getvalue() or "{}")
         return revived(operation.output_shape, answer) if operation.output_shape else answer
 

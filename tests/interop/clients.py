@@ -13,10 +13,13 @@ from botocore.exceptions import ClientError
 # The server's certificate is its own in these tests.
 urllib3.disable_warnings()
 
+# (service, operation) of every call so far that went well.
+CALLED = set()
+
 
 def client(service, key=None, secret=None, token=None, prefix="", agent=None, region=None, **config):
     """With the administrator's key, if with no other, and one try, if `config` says nothing else."""
-    return boto3.client(
+    made = boto3.client(
         service,
         endpoint_url=os.environ["ENDPOINT"] + prefix,
         aws_access_key_id=key or os.environ["ACCESS_KEY"],
@@ -26,6 +29,13 @@ def client(service, key=None, secret=None, token=None, prefix="", agent=None, re
         verify=False,
         config=Config(**{"retries": {"max_attempts": 1}, "user_agent_extra": agent, **config}),
     )
+
+    def note(http_response, model, **_):
+        if http_response.status_code < 300:
+            CALLED.add((service, model.name))
+
+    made.meta.events.register(f"after-call.{made.meta.service_model.service_id.hyphenize()}", note)
+    return made
 
 
 def refusal(name, call, **arguments):

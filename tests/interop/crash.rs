@@ -13,17 +13,18 @@ use crate::support::wait_for;
 
 /// Kills the server that often, each time at another moment of a stream of writes.
 fn killed(times: u64) {
-    let mut server = Server::start(&[]);
+    let inventory = "[\"+12065500000-+12065599999 US Local Seattle WA\"]";
+    let mut server = Server::start(&[("numbers.inventory", inventory)]);
     let mut told = String::new();
     for round in 0..times {
-        let Some(mut command) = script(&server, "directory.py", &["write_until_the_end"]) else {
+        let Some(mut command) = script(&server, "crash.py", &["write_until_the_end"]) else {
             return;
         };
         let mut writer = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
         // Moments that have nothing to do with how long a write takes.
-        thread::sleep(Duration::from_millis(50 + round * 37 % 300));
+        thread::sleep(Duration::from_millis(150 + round * 137 % 600));
         server.kill();
         for line in lines {
             told.push_str(&line.unwrap());
@@ -35,7 +36,7 @@ fn killed(times: u64) {
         );
         server.start_again();
     }
-    let mut reader = script(&server, "directory.py", &["all_that_was_acknowledged"]).unwrap();
+    let mut reader = script(&server, "crash.py", &["all_that_was_acknowledged"]).unwrap();
     reader.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut reader = reader.spawn().unwrap();
     let mut input = reader.stdin.take().unwrap();

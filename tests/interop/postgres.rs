@@ -6,14 +6,17 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use campanile::store::{BadKey, Database, KeySource, PostgresUrl, Secret, Store, StoreError};
+use serde_json::json;
 
 use crate::support::certificates::self_signed;
 use crate::support::dialler::Dialler;
 use crate::support::peers::python;
 use crate::support::ports::free_port;
 use crate::support::postgres::{self, Cluster, Syncing};
+use crate::support::relay::Relay;
 use crate::support::scripts::{script, succeed};
 use crate::support::server::{Server, campanile};
+use crate::support::signed::Client;
 use crate::support::wait_for;
 
 #[test]
@@ -26,7 +29,7 @@ fn all_that_scripts_are_promised_on_sqlite_holds_on_postgresql() {
     let without = [
         "every_operation_wants_a_good_signature",
         "every_operation_says_which_member_it_misses",
-        "every_operation_is_run_by_the_command_line",
+        "every_operation_of_every_service_goes_well_once_by_the_command_line",
         "the_command_line_client",
         "what_is_not_offered",
         "a_service_may_have_its_own_path",
@@ -102,6 +105,41 @@ fn a_database_that_goes_away_and_comes_back_is_waited_for_and_calls_go_on() {
     call.send("BYE", 8, "");
     assert!(call.read().starts_with("SIP/2.0 200"));
     assert!(!server.log().contains(postgres::PASSWORD));
+}
+
+/// Nobody is told that the network loses everything: no end of a connection, no error.
+#[test]
+fn a_connection_that_falls_silent_amid_a_write_holds_up_writers_for_a_while_only() {
+    let Some(cluster) = Cluster::start(Syncing::Off) else {
+        return;
+    };
+    cluster.database("campanile");
+    let relay = Relay::start(&cluster.socket());
+    let (password, port) = (postgres::PASSWORD, relay.port());
+    let url = format!("postgres://campanile:{password}@127.0.0.1:{port}/campanile");
+    let server = Server::start(&[("store.database", &url)]);
+    let create = |name: &str| {
+        let mut client = Client::new(&server);
+        let body = format!(r#"{{"Name":"{name}"}}"#);
+        let (status, _) = client.exchange(&client.request("POST", "/accounts", &[], &body));
+        status
+    };
+    relay.lose_from("INSERT INTO accounts");
+    assert_eq!(create("lost"), 503);
+    assert!(relay.has_lost());
+    assert_eq!(create("kept"), 201);
+    let mut client = Client::new(&server);
+    let accounts = client.ask("GET", "/accounts", &[], "");
+    let names: Vec<_> = accounts["Accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|account| &account["Name"])
+        .collect();
+    assert!(
+        names.contains(&&json!("kept")) && !names.contains(&&json!("lost")),
+        "{names:?}"
+    );
 }
 
 #[test]

@@ -129,6 +129,7 @@ def logs():
     assert other.describe_log_groups()["logGroups"] == []
     refused("ResourceNotFoundException", other.filter_log_events, logGroupName=messages)
     refused("ResourceNotFoundException", other.get_log_events, **place)
+    refused("ResourceNotFoundException", other.describe_log_streams, logGroupName=messages)
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{messages}"
     assert read(logs, messages) == [e for p in logs.get_paginator("filter_log_events").paginate(
         logGroupIdentifier=arn) for e in p["events"]]
@@ -137,6 +138,10 @@ def logs():
     said = refused("AccessDeniedException", nobody.filter_log_events, logGroupName=messages)
     assert f"logs:FilterLogEvents on resource: {arn}:log-stream:" in said, said
     refused("AccessDeniedException", nobody.describe_log_groups)
+    said = refused("AccessDeniedException", nobody.get_log_events, **place)
+    assert f"logs:GetLogEvents on resource: {arn}:log-stream:{stream}" in said, said
+    said = refused("AccessDeniedException", nobody.describe_log_streams, logGroupName=messages)
+    assert f"logs:DescribeLogStreams on resource: {arn}:log-stream:" in said, said
 
 
 def half_a_line():
@@ -271,9 +276,16 @@ def metrics():
     assert other.list_metrics()["Metrics"] == []
     got = other.get_metric_data(MetricDataQueries=queries[:1], **window)["MetricDataResults"]
     assert got[0]["Values"] == [], got
+    series = {"Namespace": space, "MetricName": "CustomerToVcRtpPackets", "Dimensions": dimensions, "Period": 60,
+              "Statistics": ["Sum"], **window}
+    assert watch.get_metric_statistics(**series)["Datapoints"]
+    assert other.get_metric_statistics(**series)["Datapoints"] == []
     nobody = client("cloudwatch", *key_of("NOBODY"))
-    said = refused("AccessDenied", nobody.list_metrics)
-    assert "is not authorized to perform: cloudwatch:ListMetrics on resource: *" in said, said
+    for name, call, said in [("ListMetrics", nobody.list_metrics, {}),
+                             ("GetMetricData", nobody.get_metric_data, {"MetricDataQueries": queries[:1], **window}),
+                             ("GetMetricStatistics", nobody.get_metric_statistics, series)]:
+        told = refused("AccessDenied", call, **said)
+        assert f"is not authorized to perform: cloudwatch:{name} on resource: *" in told, told
     wrong = "SignatureDoesNotMatch" if os.environ.get("PROTOCOL") == "query" else "InvalidSignature"
     refused(wrong, client("cloudwatch", secret=os.environ["OTHER_SECRET"]).list_metrics)
 

@@ -4,15 +4,20 @@ Run by boto3.rs and postgres.rs: refusals.py CASE.
 The address and the key come from the environment: ENDPOINT, ACCESS_KEY, SECRET_KEY, REGION.
 """
 
+import functools
+import json
+import os
 import re
 import sys
 import time
 
 import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from clients import client, refusal, refused
-from directory import SERVICES, arguments, modelled, one_of_everything, sample
+from directory import SERVICES, arguments, modelled, one_of_everything, sample, send
 
 # Of more members than that the model says a number which no request comes near to.
 MOST = 10_000
@@ -191,6 +196,40 @@ def limits():
     voice.tag_resource(ResourceARN=trunk, Tags=tags[:50])
     said = refusal("ResourceLimitExceededException", voice.tag_resource, ResourceARN=trunk, Tags=tags[50:])
     assert said["ResponseMetadata"]["HTTPStatusCode"] == 400, said
+    members_and_domains()
+
+
+def members_and_domains():
+    """A room's 1,000 members, asked for in batches that go beyond them, and an account's 100 domains."""
+    chime = client("chime")
+    account = chime.create_account(Name="limits")["Account"]["AccountId"]
+    for at in range(0, 1050, 50):
+        emails = [f"user{number}@example.org" for number in range(at, at + 50)]
+        invites = chime.invite_users(AccountId=account, UserEmailList=emails)["Invites"]
+        assert {invite["Status"] for invite in invites} == {"Pending"}, invites
+    pages = chime.get_paginator("list_users").paginate(AccountId=account)
+    users = [user["UserId"] for page in pages for user in page["Users"]]
+    room = chime.create_room(AccountId=account, Name="full")["Room"]["RoomId"]
+    batch = functools.partial(chime.batch_create_room_membership, AccountId=account, RoomId=room)
+    for at in range(0, 980, 49):
+        members = [{"MemberId": user} for user in users[at:at + 49]]
+        assert batch(MembershipItemList=members)["Errors"] == []
+    errors = batch(MembershipItemList=[{"MemberId": user} for user in users[980:1010]])["Errors"]
+    assert [error["MemberId"] for error in errors] == users[1000:1010], errors
+    assert {error["ErrorCode"] for error in errors} == {"ResourceLimitExceeded"}, errors
+    refused("ResourceLimitExceededException", chime.create_room_membership,
+            AccountId=account, RoomId=room, MemberId=users[1010])
+    chime.delete_room_membership(AccountId=account, RoomId=room, MemberId=users[0])
+    chime.create_room_membership(AccountId=account, RoomId=room, MemberId=users[1010])
+
+    key = Credentials(os.environ["ACCESS_KEY"], os.environ["SECRET_KEY"])
+    sign = SigV4Auth(key, "chime", os.environ["REGION"]).add_auth
+    claim = lambda number: send("POST", f"/campanile/accounts/{account}/domains",
+                                json.dumps({"Name": f"d{number}.example.org"}).encode(), sign)
+    answers = [claim(number) for number in range(101)]
+    assert {status for status, _, _ in answers[:100]} == {200}, answers[0]
+    status, error, body = answers[100]
+    assert (status, error) == (400, "ResourceLimitExceededException"), (status, error, body)
 
 
 def throttle():

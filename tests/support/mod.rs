@@ -14,6 +14,7 @@ pub(crate) mod page;
 pub(crate) mod peers;
 pub(crate) mod ports;
 pub(crate) mod postgres;
+pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod scripts;
 pub(crate) mod server;

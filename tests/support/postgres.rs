@@ -126,6 +126,11 @@ impl Cluster {
         self.port = port;
     }
 
+    /// The socket that it listens on.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join(format!(".s.PGSQL.{}", self.port))
+    }
+
     /// What a query answers, as text.
     pub(crate) fn query(&self, database: &str, sql: &str) -> String {
         let done = self

@@ -45,6 +45,8 @@ fn an_endpoint_is_a_host_over_tls_and_nothing_more() {
         "meet.example.org",
         "https://meet.example.org/api",
         "https://ada:hush@meet.example.org",
+        "https://:hush@meet.example.org",
+        "https://meet.example.org/#hush",
         "https://meet.example.org?x",
     ] {
         let refused = remote(endpoint, &[]).err().unwrap();
@@ -69,6 +71,17 @@ fn a_key_is_asked_for_and_the_region_has_a_default() {
     let both = [("AWS_REGION", "eu-1"), ("AWS_DEFAULT_REGION", "eu-2")];
     assert_eq!(region(&both), "eu-1");
     assert_eq!(region(&both[1..]), "eu-2");
+}
+
+#[test]
+fn an_endpoint_without_https_is_told_how_to_write_it() {
+    for endpoint in ["127.0.0.1:8443", "localhost:8443", "meet.example.org"] {
+        let told = remote(endpoint, &[]).err().unwrap();
+        assert_eq!(
+            told,
+            "--endpoint: must be https://host or https://host:port"
+        );
+    }
 }
 
 #[test]

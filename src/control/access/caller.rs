@@ -242,6 +242,14 @@ impl Caller {
         limits.is_none_or(|limits| said(limits) == Decision::Allowed)
     }
 
+    /// Whether anything that the caller may do depends on a key of a request that begins so.
+    #[must_use]
+    pub fn depends_on(&self, prefix: &str) -> bool {
+        let limits = self.grants.limits.iter().flatten();
+        let mut policies = self.grants.own.iter().chain(limits);
+        policies.any(|policy| policy.looks_at(prefix))
+    }
+
     fn said_by(
         &self,
         policies: &[Policy],
@@ -279,6 +287,9 @@ impl Caller {
         set("aws:PrincipalAccount", Some(self.home.clone()));
         let kind = self.kind.principal_type().to_owned();
         set("aws:PrincipalType", Some(kind));
+        // Nobody asks in another's name here.
+        set("aws:PrincipalIsAWSService", Some("false".to_owned()));
+        set("aws:ViaAWSService", Some("false".to_owned()));
         set("aws:CurrentTime", Some(now.to_string()));
         set("aws:EpochTime", Some(now.as_second().to_string()));
         let issued = self.session.as_ref().and_then(|session| {
@@ -310,6 +321,23 @@ impl Control {
             Decision::ImplicitDeny | Decision::ExplicitDeny => {
                 Err(forbidden(caller, action, resource))
             }
+        }
+    }
+
+    /// That no policy denies the caller to do this to that, whether or not one allows it.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn not_denied(
+        &self,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Refusal> {
+        match caller.decide(action, resource, context) {
+            Decision::Allowed | Decision::ImplicitDeny => Ok(()),
+            Decision::ExplicitDeny => Err(forbidden(caller, action, resource)),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Who calls the API, and what they may do: access keys and whose they are, policies and what they say.
 
 mod caller;
-mod context;
+pub mod context;
 pub mod managed;
+mod noting;
 mod pace;
 pub mod policy;
 pub mod principals;
@@ -13,21 +14,54 @@ mod tests;
 pub use caller::{Caller, CallerKind, SessionContext};
 pub use context::Context;
 pub use managed::Managed;
+pub use noting::Noting;
 pub use pace::Pace;
 
 use thiserror::Error;
 
-use crate::store::{Secret, Store, StoreError};
+use crate::store::{AccessKey, AttachedPolicy, Principal, Secret, Session, Store, StoreError};
 
 /// A key that a request may be signed with, and who does.
 #[derive(Clone, Debug)]
 pub struct UsableKey {
-    /// What to check the signature with.
-    pub secret_access_key: Secret,
-    /// Who has signed, if the signature is good.
-    pub caller: Caller,
+    bearer: Bearer,
+    /// As they are kept, of the user or role.
+    policies: Vec<AttachedPolicy>,
     /// Whether [`Store::note_access_key_used`] is due, once the signature has proved to be good.
     pub unnoted: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Bearer {
+    User(Box<AccessKey>),
+    /// One with temporary credentials, and the user or role that they act for.
+    Session(Box<(Session, Principal)>),
+}
+
+impl UsableKey {
+    /// What to check the signature with.
+    #[must_use]
+    pub fn secret_access_key(&self) -> &Secret {
+        match &self.bearer {
+            Bearer::User(key) => &key.secret_access_key,
+            Bearer::Session(session) => &session.0.secret_access_key,
+        }
+    }
+
+    /// Who has signed, to be asked once the signature has proved to be good: only then are policies read, of which
+    /// there may be many, and a key's id is no secret.
+    ///
+    /// # Errors
+    /// A policy that is no longer one.
+    pub fn caller(self) -> Result<Caller, StoreError> {
+        match self.bearer {
+            Bearer::User(key) => Caller::user(&key, &self.policies),
+            Bearer::Session(session) => {
+                let (session, issuer) = *session;
+                Caller::of_session(&session, issuer, &self.policies)
+            }
+        }
+    }
 }
 
 /// Why no request can be signed with a key.
@@ -68,9 +102,9 @@ async fn lasting(
         return Ok(Err(NoKey::Unknown));
     };
     Ok(Ok(UsableKey {
-        caller: Caller::user(&key, &policies)?,
         unnoted: key.is_use_unnoted(now_ms),
-        secret_access_key: key.secret_access_key,
+        bearer: Bearer::User(Box::new(key)),
+        policies,
     }))
 }
 
@@ -93,8 +127,8 @@ async fn temporary(
     };
     let policies = store.policies_of(id).await?;
     Ok(Ok(UsableKey {
-        caller: Caller::of_session(&session, issuer, &policies)?,
+        bearer: Bearer::Session(Box::new((session, issuer))),
+        policies,
         unnoted: false,
-        secret_access_key: session.secret_access_key,
     }))
 }

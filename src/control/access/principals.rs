@@ -34,16 +34,14 @@ impl Control {
     /// There is none; the store.
     pub async fn owner_account(&self, account_id: &str) -> Result<OwnerAccount, Refusal> {
         check_account_id(account_id)?;
-        let all = self.store.owner_accounts().await?;
-        all.into_iter()
-            .find(|account| account.account_id == account_id)
-            .ok_or(Refusal::NotFound("the account"))
+        let found = self.store.owner_account(account_id).await?;
+        found.ok_or(Refusal::NotFound("the account"))
     }
 
     /// Makes a user, who may do nothing yet.
     ///
     /// # Errors
-    /// A name that cannot be; the store.
+    /// A name that cannot be; the account has too many; the store.
     pub async fn create_api_user(
         &self,
         account_id: &str,
@@ -57,7 +55,7 @@ impl Control {
     /// Makes a role that those may take whom its trust policy lets.
     ///
     /// # Errors
-    /// A name or policy that cannot be; the store.
+    /// A name or policy that cannot be; the account has too many; the store.
     pub async fn create_role(
         &self,
         account_id: &str,
@@ -81,7 +79,7 @@ impl Control {
 
     async fn create_principal(&self, asked: &NewPrincipal) -> Result<Principal, Refusal> {
         self.owner_account(&asked.account_id).await?;
-        let made = self.store.create_principal(asked, now_ms()).await?;
+        let made = self.store.create_principal(asked, now_ms()).await??;
         made.ok_or_else(|| Refusal::Conflict(format!("the name {} is taken", asked.name)))
     }
 
@@ -192,14 +190,14 @@ impl Control {
         let put = self
             .store
             .put_policy(&principal.principal_id, &policy, now_ms());
-        put.await?;
+        put.await??;
         Ok(policy.name)
     }
 
     /// Gives a user or role a policy of its own. What comes back are warnings.
     ///
     /// # Errors
-    /// It is no policy; the store.
+    /// It is no policy; there are too many; the store.
     pub async fn put_policy(
         &self,
         principal: &Principal,
@@ -221,14 +219,18 @@ impl Control {
             document: Some(document.to_owned()),
         };
         let id = &principal.principal_id;
-        self.store.put_policy(id, &policy, now_ms()).await?;
-        Ok(read
-            .unknown_operators()
-            .into_iter()
-            .map(|operator| {
-                format!("nobody knows the operator {operator}: its statement allows nothing and denies what it names")
-            })
-            .collect())
+        self.store.put_policy(id, &policy, now_ms()).await??;
+        let operators = read.unknown_operators().into_iter();
+        let keys = read.unknown_keys().into_iter();
+        let unknown = operators
+            .map(|operator| format!("operator {operator}"))
+            .chain(keys.map(|key| format!("condition key {key}")));
+        let warned = unknown.map(|what| {
+            format!(
+                "nobody knows the {what}: its statement allows nothing and denies what it names"
+            )
+        });
+        Ok(warned.collect())
     }
 
     /// Takes a managed policy from a user or role, by name or ARN.

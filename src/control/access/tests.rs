@@ -1,5 +1,7 @@
 //! Users, roles and temporary credentials, from the key that signs to what its holder may do.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -41,13 +43,12 @@ impl World {
                 audio: "127.0.0.1:3478".to_owned(),
             },
             names: crate::node::names::Names::system(),
-            domain_checks: crate::control::domains::DomainChecks::new(
-                std::time::Duration::from_secs(60),
-            ),
+            domain_checks: crate::control::domains::DomainChecks::new(Duration::from_secs(60)),
             max_attendees: 250,
             inventory: std::sync::Arc::default(),
             page_key: "key".into(),
             pace: std::sync::Arc::new(Pace::new(1000)),
+            noting: std::sync::Arc::default(),
         };
         Self {
             control,
@@ -73,14 +74,14 @@ impl World {
 
     async fn caller(&self, key: &AccessKey) -> Caller {
         let found = usable_key(&self.control.store, &key.access_key_id, None, now_ms()).await;
-        found.unwrap().unwrap().caller
+        found.unwrap().unwrap().caller().unwrap()
     }
 
     async fn of(&self, given: &Given, now_ms: i64) -> Result<Caller, NoKey> {
         let id = &given.session.access_key_id;
         let token = Some(given.token.expose());
         let found = usable_key(&self.control.store, id, token, now_ms).await;
-        found.unwrap().map(|key| key.caller)
+        found.unwrap().map(|key| key.caller().unwrap())
     }
 
     fn may(&self, caller: &Caller, action: &str) -> bool {
@@ -446,5 +447,29 @@ async fn a_role_is_denied_however_its_name_is_spelt_and_to_sessions_that_are_nar
             takes,
             "{policy:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_keys_use_is_noted_and_again_when_it_is_due_again() {
+    let world = World::new().await;
+    let (_, ada) = world.user(ACCOUNT, "ada", &allow(&json!("*"))).await;
+    for at in [7000, 90_000] {
+        for _ in 0..100 {
+            let id = ada.access_key_id.clone();
+            world.control.note_access_key_used(id, at);
+        }
+        let noted = async {
+            loop {
+                let found = world.control.store.access_key(&ada.access_key_id).await;
+                if found.unwrap().unwrap().last_used_ms == Some(at) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), noted)
+            .await
+            .unwrap();
     }
 }

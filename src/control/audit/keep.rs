@@ -20,7 +20,7 @@ use super::spool::{Segment, Spool};
 use super::{Entry, Settings};
 use crate::control::now_ms;
 use crate::objects::{ObjectError, Objects};
-use crate::store::{AuditRow, Store, StoreError};
+use crate::store::{AuditRow, Store, StoreError, in_time};
 
 pub(super) enum ToKeeping {
     /// Index all that was written.
@@ -149,7 +149,7 @@ impl Keeping {
                 metrics::counter!("campanile_audit_damaged_total").increment(read.damaged);
                 self.damaged.insert(segment.path.clone());
             }
-            let refused = self.store.add_audit_rows(&read.rows).await?;
+            let refused = in_time(self.store.add_audit_rows(&read.rows)).await??;
             metrics::counter!("campanile_audit_unindexed_total").increment(refused);
             from = read.next;
             self.indexed.insert(segment.path.clone(), from);
@@ -228,7 +228,8 @@ impl Keeping {
     /// for no more than a piece.
     async fn forget(&mut self, now: Instant) -> Result<(), Stuck> {
         self.forget_at = now + FORGET_EVERY;
-        if self.store.forget_audit_rows(now_ms() - KEPT_MS).await? > 0 {
+        let forgetting = self.store.forget_audit_rows(now_ms() - KEPT_MS);
+        if in_time(forgetting).await?? > 0 {
             self.forget_at = now;
         }
         Ok(())

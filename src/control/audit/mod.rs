@@ -96,6 +96,14 @@ impl Trail {
         self.spool.append(line, lasting).await
     }
 
+    /// Writes what is no entry, to know whether one could be written.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn try_write(&self) -> io::Result<()> {
+        self.spool.try_write().await
+    }
+
     /// Whether one more entry of somebody who is not known may be kept this minute.
     #[must_use]
     pub fn has_room_for_a_stranger(&self, from: Option<IpAddr>) -> bool {

@@ -67,6 +67,19 @@ impl Spool {
         written.await.map_err(|_| gone())?
     }
 
+    /// Writes a file that is no segment into the folder and takes it away again.
+    pub(super) async fn try_write(&self) -> io::Result<()> {
+        let folder = Arc::clone(&self.folder);
+        let tried = tokio::task::spawn_blocking(move || {
+            let path = folder.join("tried");
+            let written = fs::write(&path, [0; LARGE]);
+            // Half of it may be there where the disk is full.
+            let removed = fs::remove_file(&path);
+            written.and(removed)
+        });
+        tried.await.map_err(io::Error::other)?
+    }
+
     /// Ends the current file; the next line begins another.
     pub(super) async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -200,6 +213,9 @@ fn lock(current: &Mutex<Option<PathBuf>>) -> std::sync::MutexGuard<'_, Option<Pa
 
 /// Messages taken together, at most.
 const GATHERED: usize = 1000;
+
+/// Octets of a large entry.
+const LARGE: usize = 16 * 1024;
 
 /// Octets of a file after which another begins: an object's size.
 const MOST: usize = 4 * 1024 * 1024;

@@ -48,12 +48,13 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
             let made = control.create_key(account, user).await?;
             Ok(json!({"AccessKey": key_with_secret(&made)}))
         }
-        "ListAccessKeys" => keys(call, |_| true).await,
+        "ListAccessKeys" => Ok(keys(&control.store.access_keys(account).await?)),
         "ListAccessKeysOfUser" => {
             let found = control
                 .principal(account, PrincipalKind::User, user)
                 .await?;
-            keys(call, |key| key.principal_id == found.principal_id).await
+            let of = control.store.access_keys_of(&found.principal_id);
+            Ok(keys(&of.await?))
         }
         "UpdateAccessKey" => {
             let active = input.required("Status") == "Active";
@@ -142,11 +143,9 @@ async fn list(call: &Call<'_>, kind: PrincipalKind, name: &str) -> Result<Value,
     Ok(json!({name: listed}))
 }
 
-async fn keys(call: &Call<'_>, wanted: impl Fn(&AccessKey) -> bool) -> Result<Value, Refusal> {
-    let store = &call.control.store;
-    let found = store.access_keys(&call.caller.account_id).await?;
-    let listed = found.iter().filter(|key| wanted(key));
-    Ok(json!({"AccessKeys": listed.map(|found| key(found, None)).collect::<Vec<_>>()}))
+fn keys(found: &[AccessKey]) -> Value {
+    let listed = found.iter().map(|found| key(found, None));
+    json!({"AccessKeys": listed.collect::<Vec<_>>()})
 }
 
 fn principal(principal: &Principal) -> Value {

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::model::spelt_arn;
 use crate::control::attendees::Wanted;
 use crate::control::tags::Tagged;
-use crate::control::{Caller, Place, Refusal};
+use crate::control::{Caller, Control, Place, Refusal};
 use crate::store::{Attendee, Meeting, NewMeeting};
 
 pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
@@ -33,8 +33,8 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
             let (meeting, attendees) = control
                 .create_meeting(new_meeting(caller, input)?, &wanted)
                 .await?;
-            let attendees: Vec<Value> = attendees.iter().map(attendee).collect();
-            Ok(json!({"Meeting": shape(call, &meeting), "Attendees": attendees, "Errors": []}))
+            let (attendees, errors) = told(wanted.iter().zip(attendees));
+            Ok(json!({"Meeting": shape(call, &meeting), "Attendees": attendees, "Errors": errors}))
         }
         "GetMeeting" => {
             let meeting = control.get_meeting(caller, &id).await?;
@@ -49,19 +49,13 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
         }
         "BatchCreateAttendee" => {
             control.get_meeting(caller, &id).await?;
-            let mut made = Vec::new();
-            let mut errors = Vec::new();
-            for asked in new_attendees(input)? {
-                match control.create_attendee(caller, &id, &asked).await {
-                    Ok(new) => made.push(attendee(&new)),
-                    Err(refusal) => errors.push(json!({
-                        "ExternalUserId": asked.external_user_id,
-                        "ErrorCode": refusal.code(),
-                        "ErrorMessage": refusal.to_string(),
-                    })),
-                }
+            let wanted = new_attendees(input)?;
+            let mut made = Vec::with_capacity(wanted.len());
+            for asked in &wanted {
+                made.push(control.create_attendee(caller, &id, asked).await);
             }
-            Ok(json!({"Attendees": made, "Errors": errors}))
+            let (attendees, errors) = told(wanted.iter().zip(made));
+            Ok(json!({"Attendees": attendees, "Errors": errors}))
         }
         "GetAttendee" => {
             let found = control.attendee(caller, &id, &who).await?;
@@ -95,18 +89,22 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
             let arn = input.required("ResourceARN");
             done(
                 control
-                    .tag(caller, &tagged(call, arn)?, &tags(input)?)
+                    .tag(caller, &tagged(control, caller, arn)?, &tags(input)?)
                     .await,
             )
         }
         "UntagResource" => {
             let arn = input.required("ResourceARN");
             let keys = input.texts("TagKeys");
-            done(control.untag(caller, &tagged(call, arn)?, &keys).await)
+            done(
+                control
+                    .untag(caller, &tagged(control, caller, arn)?, &keys)
+                    .await,
+            )
         }
         "ListTagsForResource" => {
             let arn = input.required("ResourceARN");
-            let tags = control.tags(caller, &tagged(call, arn)?).await?;
+            let tags = control.tags(caller, &tagged(control, caller, arn)?).await?;
             Ok(json!({"Tags": tags}))
         }
         _ => call.missing(),
@@ -146,6 +144,24 @@ pub(super) fn new_meeting(caller: &Caller, input: &Input<'_>) -> Result<NewMeeti
         tags: tags(input)?,
         notifications: document("NotificationsConfiguration", json!({})),
     })
+}
+
+/// Those who are attendees now, and why the others are not.
+fn told<'a>(
+    made: impl Iterator<Item = (&'a Wanted, Result<Attendee, Refusal>)>,
+) -> (Vec<Value>, Vec<Value>) {
+    let (mut attendees, mut errors) = (Vec::new(), Vec::new());
+    for (asked, made) in made {
+        match made {
+            Ok(made) => attendees.push(attendee(&made)),
+            Err(refusal) => errors.push(json!({
+                "ExternalUserId": asked.external_user_id,
+                "ErrorCode": refusal.code(),
+                "ErrorMessage": refusal.to_string(),
+            })),
+        }
+    }
+    (attendees, errors)
 }
 
 /// Reads a list of new attendees; nobody twice.
@@ -223,7 +239,7 @@ pub(super) fn tags(input: &Input<'_>) -> Result<Value, Refusal> {
 }
 
 /// What an ARN names that can bear tags.
-fn tagged(call: &Call<'_>, arn: &str) -> Result<Tagged, Refusal> {
+pub(super) fn tagged(control: &Control, caller: &Caller, arn: &str) -> Result<Tagged, Refusal> {
     let arn = spelt_arn(arn);
     let (whose, named) = arn.rsplit_once(':').unwrap_or_default();
     let tagged = match named.split_once('/') {
@@ -235,7 +251,7 @@ fn tagged(call: &Call<'_>, arn: &str) -> Result<Tagged, Refusal> {
         }
     };
     // Another account's, region's or service's thing is none of the caller's, whatever its last part says.
-    match super::arn(call.control, call.caller, named) == format!("{whose}:{named}") {
+    match super::arn(control, caller, named) == format!("{whose}:{named}") {
         true => Ok(tagged),
         false => Err(Refusal::NotFound("the resource")),
     }

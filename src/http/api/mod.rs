@@ -2,11 +2,13 @@
 
 mod access;
 mod accounts;
+mod beside;
 mod cbor;
 mod connectors;
 mod dispatch;
 mod error;
 mod events;
+mod facts;
 mod figures;
 mod input;
 mod json;
@@ -47,9 +49,9 @@ pub(super) use query::{CLOUDWATCH, answer as answer_query};
 use sigv4::BadSignature;
 pub use understand::{Understood, understand};
 
-use super::Came;
 use super::audit::{self, Asked, Known};
 use super::caller::{Local, acting, context, identify, local};
+use super::{Came, in_time};
 use crate::control::{Caller, Control, Refusal};
 use crate::store::PrincipalKind;
 
@@ -61,6 +63,13 @@ const UNKNOWN: &str = "unknown";
 
 /// The header by which clients quote a request to support.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+const JSON: (HeaderName, HeaderValue) = typed("application/json");
+const OCTETS: (HeaderName, HeaderValue) = typed("application/octet-stream");
+
+const fn typed(kind: &'static str) -> (HeaderName, HeaderValue) {
+    (header::CONTENT_TYPE, HeaderValue::from_static(kind))
+}
 
 /// What an operation has to say.
 enum Answer {
@@ -75,7 +84,7 @@ pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
     let (parts, body) = (came.parts, came.body);
     let begun = Instant::now();
     if parts.method == "GET" && parts.uri.path() == openapi::PATH {
-        return axum::Json(openapi::describe()).into_response();
+        return ([JSON], openapi::document()).into_response();
     }
     let request_id = control.store.request_token().unwrap_or_default();
     let routed = MODEL.route(
@@ -87,7 +96,7 @@ pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
     let name = operation.map_or(UNKNOWN, |operation| operation.name.as_str());
     let mut known = Known::default();
     let done = match came.broken {
-        None => perform(control, parts, body, routed, &mut known).await,
+        None => in_time(perform(control, parts, body, routed, &mut known)).await,
         Some(error) => {
             known.caller = local(control, parts);
             Err(error)
@@ -100,12 +109,9 @@ pub(super) async fn answer(control: &Control, came: Came<'_>) -> Response {
             kept(control, parts, call, known, done).await
         }
     };
-    let typed = |kind: &'static str| [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
     let mut response = match done {
-        Ok(Answer::Json(status, body)) => {
-            (status, typed("application/json"), body.to_string()).into_response()
-        }
-        Ok(Answer::Octets(body)) => (typed("application/octet-stream"), body).into_response(),
+        Ok(Answer::Json(status, body)) => (status, [JSON], body.to_string()).into_response(),
+        Ok(Answer::Octets(body)) => ([OCTETS], body).into_response(),
         Ok(Answer::Nothing(status)) => status.into_response(),
         Err(error) => {
             tracing::debug!(operation = name, error = error.exception, message = %error.message, request_id, "refused");
@@ -204,7 +210,10 @@ async fn perform(
     // Before its members are checked: who may not ask is not told what a good question would be.
     let (service, called) = operation.action();
     let action = format!("{service}:{called}");
-    let context = context(control, parts);
+    let members = routed.said(query, &parts.headers, said);
+    let of_all = context(control, parts);
+    let context = facts::known(control, &caller, &members, &resource, of_all.clone());
+    let context = context.await.map_err(refused)?;
     match operation.deployment {
         true => control.authorize_for_all(&caller, &action, &resource, &context),
         false => control.authorize(&caller, &action, &resource, &context),
@@ -217,6 +226,14 @@ async fn perform(
     let said = routed
         .read(query, &parts.headers, &body?)
         .map_err(refused)?;
+    let asked = beside::Asked {
+        action: &action,
+        resource: &resource,
+        members: &members,
+        context: &of_all,
+    };
+    let beside = beside::judge(control, &caller, routed, asked, &said);
+    beside.await.map_err(refused)?;
     let (name, arn) = (operation.name.as_str(), caller.arn());
     tracing::debug!(operation = name, caller = arn, parameters = %known.parameters, "asked");
     let call = Call {

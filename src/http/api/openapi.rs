@@ -1,5 +1,8 @@
 //! The API described for machines (OpenAPI 3.1): what is offered, from the same model that requests are read by.
 
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::dispatch;
@@ -8,8 +11,14 @@ use super::model::{Kind, MODEL, Member, Operation, Shape, Where};
 /// Where it is served, to anybody.
 pub(super) const PATH: &str = "/campanile/openapi.json";
 
+/// The description as it is served, made once: whoever asks for it need not be known.
+pub(super) fn document() -> Bytes {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| describe().to_string().into());
+    DOCUMENT.clone()
+}
+
 /// The description. Operations that differ in their query or target only are told apart by it after a `#`.
-pub(super) fn describe() -> Value {
+fn describe() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let mut used = Vec::new();
     for operation in MODEL.operations() {
@@ -233,6 +242,13 @@ mod tests {
         }
         let known = std::fs::read_to_string(file).unwrap();
         assert!(known == described, "docs/openapi.json is out of date");
+    }
+
+    #[test]
+    fn the_description_is_made_once_however_often_it_is_asked_for() {
+        let (one, other) = (document(), document());
+        assert_eq!(one.as_ptr(), other.as_ptr());
+        assert_eq!(serde_json::from_slice::<Value>(&one).unwrap(), describe());
     }
 
     #[test]

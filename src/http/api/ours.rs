@@ -22,12 +22,9 @@ pub(super) async fn perform(call: &Call<'_>) -> Result<Value, Refusal> {
     match call.name {
         "OpenMeeting" => open_meeting(call).await,
         "ListMeetings" => {
-            let found = control.list_meetings(caller).await?;
-            let listed: Vec<Value> = found
-                .iter()
-                .map(|meeting| invitation(control, meeting, call.host))
-                .collect();
-            Ok(json!({"Meetings": listed}))
+            let listed = control.list_meetings(caller, &call.page()?).await?;
+            // How one comes in is not told here: who may list everything may not therefore join everything.
+            Ok(call.listed("Meetings", &listed, bare))
         }
         "ShowMeeting" => {
             let id = meetings::meeting_id(input.required("MeetingId"))?;
@@ -79,12 +76,17 @@ async fn open_meeting(call: &Call<'_>) -> Result<Value, Refusal> {
 
 /// How people come into a meeting.
 fn invitation(control: &Control, meeting: &Meeting, host: &str) -> Value {
+    let mut told = bare(meeting);
+    told["Pin"] = json!(meeting.pin);
+    told["DialString"] = json!(control.place.dial_string(meeting));
+    told["JoinUrl"] = json!(control.place.join_url(meeting, host));
+    told
+}
+
+fn bare(meeting: &Meeting) -> Value {
     json!({
         "MeetingId": meeting.meeting_id,
         "ExternalMeetingId": meeting.asked.external_meeting_id,
-        "Pin": meeting.pin,
-        "DialString": control.place.dial_string(meeting),
-        "JoinUrl": control.place.join_url(meeting, host),
         "CreatedTimestamp": time(meeting.created_ms),
     })
 }

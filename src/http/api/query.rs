@@ -13,7 +13,7 @@ use super::service::{self, Service};
 use super::{ApiError, dispatch};
 use crate::control::Control;
 use crate::http::Came;
-use crate::http::query::{Fault, QueryService, Xml, form, parameters};
+use crate::http::query::{Fault, Named, QueryService, Xml, parameters};
 
 /// As its older clients know it.
 pub(crate) const CLOUDWATCH: QueryService = QueryService {
@@ -21,20 +21,23 @@ pub(crate) const CLOUDWATCH: QueryService = QueryService {
     paths: &["/cloudwatch", "/monitoring"],
     version: "2010-08-01",
     namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+    // 500 queries, each of a dozen parameters.
+    most_octets: 1 << 20,
+    most_parameters: 10_000,
 };
 
 /// Answers one.
 pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
     // What it is about stands in its body: without that it is nothing.
-    let said = match &came.broken {
-        None => Form::read(form(came.parts, came.body).unwrap_or_default()),
+    let form = match &came.broken {
+        None => CLOUDWATCH.form(came.parts, came.body),
         Some(error) => Err(error.clone()),
     };
-    let found = match &said {
-        Ok(said) => said.operation(),
+    let found = match &form {
+        Ok(form) => operation(&CLOUDWATCH.named(form)),
         Err(error) => Err(error.clone()),
     };
-    let read = |operation: &Operation| said.and_then(|said| said.members(operation));
+    let read = |operation: &Operation| Form::read(form?)?.members(operation);
     let answered = service::answered(control, came, found, read).await;
     let done = answered.done.as_ref();
     let result = done.map(|answer| written(Xml::new(), answered.output, answer));
@@ -45,6 +48,21 @@ pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
     });
     let response = CLOUDWATCH.response(answered.name, done, &answered.request_id);
     answered.sent(response)
+}
+
+/// The operation of that action and version.
+fn operation(named: &Named) -> Result<(Service, &'static Operation), ApiError> {
+    let action = named.action.as_deref().unwrap_or_default();
+    let version = named.version.as_deref().unwrap_or_default();
+    let mut operations = MODEL.operations().iter();
+    let found = operations.find(|one| one.service == "cloudwatch" && one.name == action);
+    let known = Service::named("cloudwatch").zip(found);
+    known
+        .filter(|_| version == CLOUDWATCH.version)
+        .ok_or_else(|| {
+            let why = format!("Could not find operation {action} for version {version}");
+            ApiError::new(StatusCode::BAD_REQUEST, "InvalidAction", why)
+        })
 }
 
 /// What this protocol calls what the others have another name for.
@@ -65,20 +83,6 @@ impl Form {
             Ok(all) => Ok(Self(all.into_iter().collect())),
             Err(twice) => Err(wrong(format!("{twice}: is there twice"))),
         }
-    }
-
-    fn operation(&self) -> Result<(Service, &'static Operation), ApiError> {
-        let get = |name: &str| self.0.get(name).map(String::as_str).unwrap_or_default();
-        let (action, version) = (get("Action"), get("Version"));
-        let mut operations = MODEL.operations().iter();
-        let found = operations.find(|one| one.service == "cloudwatch" && one.name == action);
-        let known = Service::named("cloudwatch").zip(found);
-        known
-            .filter(|_| version == CLOUDWATCH.version)
-            .ok_or_else(|| {
-                let why = format!("Could not find operation {action} for version {version}");
-                ApiError::new(StatusCode::BAD_REQUEST, "InvalidAction", why)
-            })
     }
 
     /// The operation's members as JSON has them.
@@ -207,9 +211,9 @@ mod tests {
     use super::*;
 
     fn read(form: &str) -> Result<Value, ApiError> {
-        let form = Form::read(form.as_bytes())?;
-        let (_, operation) = form.operation()?;
-        form.members(operation)
+        let form = form.as_bytes();
+        let (_, operation) = operation(&CLOUDWATCH.named(form))?;
+        Form::read(form)?.members(operation)
     }
 
     #[test]
@@ -250,7 +254,7 @@ mod tests {
                 "Dimensions.member.2.Name",
             ),
             (
-                "Action=ListMetrics&Action=ListMetrics",
+                "Action=ListMetrics&Version=2010-08-01&Action=ListMetrics",
                 "Action: is there twice",
             ),
         ] {

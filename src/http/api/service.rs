@@ -15,7 +15,7 @@ use super::page::Pager;
 use super::{ApiError, Known, UNKNOWN, hold_to_model, host, kept, logs, not_offered, number};
 use crate::control::{Caller, Control, Refusal};
 use crate::http::caller::{acting, context, identify};
-use crate::http::{Came, audit};
+use crate::http::{Came, audit, in_time};
 
 /// A service by its name in the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,7 +82,7 @@ pub(super) async fn answered(
             let asked = (service, operation);
             let request = (came.parts, came.body);
             let done = match came.broken {
-                None => perform(control, request, asked, read, &mut known).await,
+                None => in_time(perform(control, request, asked, read, &mut known)).await,
                 Some(error) => Err(error),
             };
             let call = (service.signing, name, request_id.as_str());

@@ -2,6 +2,8 @@
 
 mod xml;
 
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use axum::http::header::{self, CONTENT_TYPE, HeaderValue};
 use axum::http::request::Parts;
@@ -10,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
 pub(super) use xml::Xml;
+
+use super::api::ApiError;
 
 /// A service that is spoken to so.
 #[derive(Debug)]
@@ -22,6 +26,17 @@ pub(super) struct QueryService {
     pub(super) version: &'static str,
     /// Of the elements of its answers.
     pub(super) namespace: &'static str,
+    /// Octets of a form. What is larger is refused before it is known who sends it, and so before it is read.
+    pub(super) most_octets: usize,
+    /// Parameters in a form, likewise.
+    pub(super) most_parameters: usize,
+}
+
+/// What a form asks for. The rest of it is read once it is known who asks: a stranger's costs no memory.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) action: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 /// An answer that is not the one asked for.
@@ -47,8 +62,55 @@ impl QueryService {
         let claim = claim.and_then(|claim| claim.to_str().ok());
         let scope = format!("/{}/aws4_request", self.signing);
         claim.is_some_and(|claim| claim.contains(&scope))
-            || form_urlencoded::parse(form)
+            || self
+                .pairs(form)
                 .any(|(name, value)| name == "Version" && value == self.version)
+    }
+
+    /// The parameters as they came.
+    ///
+    /// # Errors
+    /// There is more of them than there may be.
+    pub(super) fn form<'a>(&self, parts: &'a Parts, body: &'a Bytes) -> Result<&'a [u8], ApiError> {
+        let form = form(parts, body).unwrap_or_default();
+        let parameters = form.iter().filter(|octet| **octet == b'&').count() + 1;
+        let too_many = |most: usize, what: &str| {
+            let why = format!("the form has more than {most} {what}");
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLargeException",
+                why,
+            )
+        };
+        if form.len() > self.most_octets {
+            Err(too_many(self.most_octets, "octets"))
+        } else if parameters > self.most_parameters {
+            Err(too_many(self.most_parameters, "parameters"))
+        } else {
+            Ok(form)
+        }
+    }
+
+    /// What a form asks for.
+    pub(super) fn named(&self, form: &[u8]) -> Named {
+        let mut named = Named::default();
+        for (name, value) in self.pairs(form) {
+            match &*name {
+                "Action" if named.action.is_none() => named.action = Some(value.into_owned()),
+                "Version" if named.version.is_none() => named.version = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        named
+    }
+
+    /// A form's pairs one by one, as far as one may go on.
+    fn pairs<'a>(
+        &self,
+        form: &'a [u8],
+    ) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        let readable = form.len().min(self.most_octets);
+        form_urlencoded::parse(form.get(..readable).unwrap_or_default()).take(self.most_parameters)
     }
 
     /// The answer of that action.
@@ -94,7 +156,7 @@ impl QueryService {
 }
 
 /// The parameters as they came: in the body of a POST, in the query of a GET.
-pub(super) fn form<'a>(parts: &'a Parts, body: &'a Bytes) -> Option<&'a [u8]> {
+fn form<'a>(parts: &'a Parts, body: &'a Bytes) -> Option<&'a [u8]> {
     match parts.method {
         Method::POST => {
             let kind = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;

@@ -56,18 +56,20 @@ const OPERATORS: &[(&str, &[&str])] = &[
     ("ArnNotEquals", &["arn:aws:chime:*:*:meeting/*"]),
     ("StringResembles", &["a"]),
 ];
+/// A key that requests sometimes have, though nobody knows it.
+const UNKNOWN_KEY: &str = "test:Text";
 
 /// Keys that the operators of one kind look at, and the values that requests have for them.
 fn key_of(operator: &str) -> (&'static str, &'static [&'static str]) {
     if operator.starts_with("Numeric") {
-        ("test:Number", &["1", "2", "3", "many"])
+        ("aws:EpochTime", &["1", "2", "3", "many"])
     } else if operator.starts_with("Bool") {
-        ("test:Flag", &["true", "false"])
+        ("aws:SecureTransport", &["true", "false"])
     } else if operator.contains("Ip") {
         ("aws:SourceIp", &["10.1.2.3", "192.0.2.9"])
     } else if operator.starts_with("Date") {
         (
-            "test:Time",
+            "aws:CurrentTime",
             &[
                 "2026-03-01T00:00:00Z",
                 "2026-03-02T00:00:00Z",
@@ -75,9 +77,9 @@ fn key_of(operator: &str) -> (&'static str, &'static [&'static str]) {
             ],
         )
     } else if operator.starts_with("Arn") {
-        ("test:Arn", RESOURCES)
+        ("aws:PrincipalArn", RESOURCES)
     } else {
-        ("test:Text", &["a", "ada", "Ada", "abc", "b"])
+        ("aws:UserAgent", &["a", "ada", "Ada", "abc", "b"])
     }
 }
 
@@ -93,16 +95,24 @@ fn condition() -> impl Strategy<Value = (String, String, Value)> {
         let null = (operator == "Bool").then_some("Null").into_iter();
         let names: Vec<&str> = [operator].into_iter().chain(null).collect();
         let name = prop::sample::select(names);
-        (name, quantifier.clone(), suffix.clone(), pick(values)).prop_map(
-            |(name, quantifier, suffix, values)| {
+        let known = prop::bool::weighted(0.9);
+        (
+            name,
+            quantifier.clone(),
+            suffix.clone(),
+            pick(values),
+            known,
+        )
+            .prop_map(|(name, quantifier, suffix, values, known)| {
                 let (key, _) = key_of(name);
+                let text = key == "aws:UserAgent";
+                let key = if text && !known { UNKNOWN_KEY } else { key };
                 if name == "Null" {
-                    return ("Null".to_owned(), "test:Text".to_owned(), json!(values));
+                    return ("Null".to_owned(), key.to_owned(), json!(values));
                 }
                 let operator = format!("{quantifier}{name}{suffix}");
                 (operator, key.to_owned(), json!(values))
-            },
-        )
+            })
     })
 }
 
@@ -154,11 +164,12 @@ fn context() -> impl Strategy<Value = Context> {
         of("Date"),
         of("Arn"),
         of("String"),
+        values(&["a", "ada"]).prop_map(|values| (UNKNOWN_KEY, values)),
         name,
     )
-        .prop_map(|(a, b, c, d, e, f, g)| {
+        .prop_map(|(a, b, c, d, e, f, g, h)| {
             let mut context = Context::new();
-            for (key, values) in [a, b, c, d, e, f, g] {
+            for (key, values) in [a, b, c, d, e, f, g, h] {
                 context.set(key, values);
             }
             context

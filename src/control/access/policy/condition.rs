@@ -13,12 +13,15 @@ use super::pattern::{Pattern, Syntax};
 use super::truth::Truth;
 use super::{Fault, PolicyError};
 use crate::control::access::Context;
+use crate::control::access::context::is_known;
 
 /// One line of a statement's `Condition`.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Condition {
     operator: Operator,
     key: String,
+    /// Whether anybody knows what the key means.
+    known: bool,
     operands: Vec<Operand>,
 }
 
@@ -116,7 +119,8 @@ impl Condition {
                     .collect::<Result<_, _>>()?;
                 conditions.push(Self {
                     operator,
-                    key: key.to_ascii_lowercase(),
+                    key: key.clone(),
+                    known: is_known(key),
                     operands,
                 });
             }
@@ -132,12 +136,30 @@ impl Condition {
         }
     }
 
+    /// The key where nobody knows what it means.
+    pub(super) fn unknown_key(&self) -> Option<&str> {
+        (!self.known).then_some(&self.key)
+    }
+
+    /// The keys that it looks at, by themselves and as variables.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.operands.iter().filter_map(|operand| match operand {
+            Operand::Text(pattern) | Operand::Arn(pattern) => Some(pattern),
+            _ => None,
+        });
+        let variables = patterns.flat_map(Pattern::variables);
+        std::iter::once(self.key.as_str()).chain(variables)
+    }
+
     /// Whether the request meets it.
     pub(super) fn holds(&self, context: &Context) -> Truth {
         let Operator::Known(test) = &self.operator else {
             return Truth::Unknown;
         };
         let values = context.all(&self.key);
+        if values.is_empty() && !self.known {
+            return Truth::Unknown;
+        }
         if test.compare == Compare::Null {
             let missing = Operand::Bool(values.is_empty());
             return self.operands.contains(&missing).into();

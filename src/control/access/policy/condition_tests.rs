@@ -1,6 +1,6 @@
 //! What conditions let pass, one behaviour each.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::tests::{MEETING, identity, judge, under};
 use super::*;
@@ -106,27 +106,39 @@ fn each_operator_compares_as_its_name_says() {
 fn a_missing_key_meets_only_negations_and_if_exists() {
     let none = Context::new();
     for (condition, met) in [
-        (json!({"StringEquals": {"k": "a"}}), false),
-        (json!({"StringNotEquals": {"k": "a"}}), true),
-        (json!({"NotIpAddress": {"k": "10.0.0.0/8"}}), true),
-        (json!({"StringEqualsIfExists": {"k": "a"}}), true),
-        (json!({"BoolIfExists": {"k": "true"}}), true),
-        (json!({"ForAllValues:StringEquals": {"k": "a"}}), true),
-        (json!({"ForAnyValue:StringEquals": {"k": "a"}}), false),
-        (json!({"ForAnyValue:StringNotEquals": {"k": "a"}}), false),
+        (json!({"StringEquals": {"aws:Referer": "a"}}), false),
+        (json!({"StringNotEquals": {"aws:Referer": "a"}}), true),
+        (json!({"NotIpAddress": {"aws:Referer": "10.0.0.0/8"}}), true),
+        (json!({"StringEqualsIfExists": {"aws:Referer": "a"}}), true),
+        (json!({"BoolIfExists": {"aws:Referer": "true"}}), true),
         (
-            json!({"ForAnyValue:StringEqualsIfExists": {"k": "a"}}),
+            json!({"ForAllValues:StringEquals": {"aws:Referer": "a"}}),
             true,
         ),
-        (json!({"Null": {"k": "true"}}), true),
-        (json!({"Null": {"k": false}}), false),
+        (
+            json!({"ForAnyValue:StringEquals": {"aws:Referer": "a"}}),
+            false,
+        ),
+        (
+            json!({"ForAnyValue:StringNotEquals": {"aws:Referer": "a"}}),
+            false,
+        ),
+        (
+            json!({"ForAnyValue:StringEqualsIfExists": {"aws:Referer": "a"}}),
+            true,
+        ),
+        (json!({"Null": {"aws:Referer": "true"}}), true),
+        (json!({"Null": {"aws:Referer": false}}), false),
     ] {
         assert_eq!(under(&condition, &none), met, "{condition}");
     }
-    let there = none.with("k", "x");
-    assert!(under(&json!({"Null": {"K": "false"}}), &there));
-    assert!(!under(&json!({"Null": {"k": "true"}}), &there));
-    assert!(!under(&json!({"StringEqualsIfExists": {"k": "a"}}), &there));
+    let there = none.with("aws:Referer", "x");
+    assert!(under(&json!({"Null": {"AWS:referer": "false"}}), &there));
+    assert!(!under(&json!({"Null": {"aws:Referer": "true"}}), &there));
+    assert!(!under(
+        &json!({"StringEqualsIfExists": {"aws:Referer": "a"}}),
+        &there
+    ));
 }
 
 #[test]
@@ -184,6 +196,51 @@ fn an_operator_that_nobody_knows_never_allows_and_always_denies() {
         assert_eq!(ask("chime:DeleteMeeting"), Decision::ExplicitDeny);
         assert_eq!(ask("chime:GetMeeting"), Decision::Allowed);
     }
+}
+
+#[test]
+fn a_key_that_nobody_knows_never_allows_and_always_denies() {
+    for condition in [
+        json!({"StringEquals": {"chime:Colour": "red"}}),
+        json!({"StringNotEquals": {"chime:Colour": "red"}}),
+        json!({"StringEqualsIfExists": {"chime:Colour": "red"}}),
+        json!({"ForAnyValue:StringEquals": {"chime:Colour": "red"}}),
+        json!({"ForAllValues:StringEquals": {"chime:Colour": "red"}}),
+        json!({"Null": {"chime:Colour": "true"}}),
+        json!({"Null": {"chime:Colour": "false"}}),
+    ] {
+        let context = Context::new().with("aws:username", "ada");
+        assert!(!under(&condition, &context), "{condition}");
+        let policy = identity(&json!([{"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "chime:DeleteMeeting", "Resource": "*", "Condition": condition}]));
+        assert_eq!(policy.unknown_keys(), ["chime:Colour"]);
+        let ask = |action| judge(&policy, action, MEETING, &context);
+        assert_eq!(ask("chime:DeleteMeeting"), Decision::ExplicitDeny);
+        assert_eq!(ask("chime:GetMeeting"), Decision::Allowed);
+    }
+    // What else its statement asks for decides as ever.
+    let condition = json!({"StringEquals": {"chime:Colour": "red", "aws:username": "bob"}});
+    let deny = identity(&json!([{"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}]));
+    let ada = Context::new().with("aws:username", "ada");
+    assert_eq!(judge(&deny, "a:b", "*", &ada), Decision::Allowed);
+}
+
+#[test]
+fn a_policy_looks_at_the_keys_of_its_conditions_and_of_all_its_variables() {
+    let looks = |statement: Value| identity(&statement).looks_at("aws:ResourceTag/");
+    let with = |name: &str, value: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        statement[name] = value;
+        statement
+    };
+    assert!(!looks(with("Sid", json!("a"))));
+    let key = json!({"StringEquals": {"aws:username": "ada", "AWS:resourceTag/env": "x"}});
+    assert!(looks(with("Condition", key)));
+    let variable = json!({"StringEquals": {"aws:username": "${aws:ResourceTag/owner}"}});
+    assert!(looks(with("Condition", variable)));
+    let resource = json!("arn:aws:chime:*:*:meeting/${aws:resourcetag/id, 'x'}");
+    assert!(looks(with("Resource", resource)));
 }
 
 #[test]

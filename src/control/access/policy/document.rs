@@ -290,4 +290,4 @@ impl<'de> Visitor<'de> for OnceVisitor {
 }
 
 /// Octets of one policy.
-pub(super) const MOST_OCTETS: usize = 10_240;
+pub(crate) const MOST_OCTETS: usize = 10_240;

@@ -1,7 +1,7 @@
 //! Policies in IAM's JSON: read once, asked often.
 //!
 //! Nothing is allowed that no statement allows; a statement that denies wins over all that allow. What cannot be
-//! decided, such as a condition by an operator that nobody knows, never allows and always denies. Pure: all that a
+//! decided, such as a condition by an operator or on a key that nobody knows, never allows and always denies. Pure: all that a
 //! decision rests on is in the [`Request`].
 
 #[cfg(test)]
@@ -23,6 +23,7 @@ use thiserror::Error;
 use super::Context;
 use condition::Condition;
 use document::Kind;
+pub(crate) use document::MOST_OCTETS;
 use pattern::Pattern;
 use principal::{Named, Principal};
 use truth::Truth;
@@ -135,6 +136,33 @@ impl Policy {
             .flat_map(|statement| &statement.conditions)
             .filter_map(Condition::unknown_operator)
             .collect()
+    }
+
+    /// The condition keys that nobody knows, likewise.
+    #[must_use]
+    pub fn unknown_keys(&self) -> Vec<&str> {
+        self.statements
+            .iter()
+            .flat_map(|statement| &statement.conditions)
+            .filter_map(Condition::unknown_key)
+            .collect()
+    }
+
+    /// Whether it looks at any key of a request that begins so.
+    #[must_use]
+    pub fn looks_at(&self, prefix: &str) -> bool {
+        let begins = |key: &str| {
+            let start = key.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        self.statements.iter().any(|statement| {
+            let resources = statement.resources.iter();
+            let variables = resources.flat_map(|resources| &resources.patterns);
+            let mut keys = variables
+                .flat_map(Pattern::variables)
+                .chain(statement.conditions.iter().flat_map(Condition::keys));
+            keys.any(begins)
+        })
     }
 
     /// Whether a role with this trust policy may be taken.

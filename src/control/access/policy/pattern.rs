@@ -77,6 +77,14 @@ impl Pattern {
         })
     }
 
+    /// The keys of its variables.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether the whole value is like the pattern.
     pub(super) fn matches(&self, value: &str, context: &Context) -> Truth {
         let (tokens, resolved) = self.tokens(context);

@@ -5,7 +5,7 @@
 pub(super) enum Truth {
     Yes,
     No,
-    /// An operator that nobody knows, a variable without a value, a value that is not what its operator compares.
+    /// An operator or a key that nobody knows, a variable without a value, a value that is not what its operator compares.
     Unknown,
 }
 

@@ -5,6 +5,7 @@
 //! is done by them: routing, reading a request, naming the field that breaks a rule, describing the API.
 
 mod check;
+mod named;
 mod read;
 mod route;
 #[cfg(test)]

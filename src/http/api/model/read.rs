@@ -52,6 +52,17 @@ impl Routed<'_> {
         Some(spelt_arn(said.get(RESOURCE)?.as_str()?))
     }
 
+    /// The request's members as they were given, within bounds or not.
+    pub(crate) fn said(
+        &self,
+        query: &str,
+        headers: &HeaderMap,
+        body: &Value,
+    ) -> Map<String, Value> {
+        let shape = self.operation.input_shape();
+        shape.map_or_else(Map::new, |shape| self.gather(shape, query, headers, body).0)
+    }
+
     /// The members from where they stand, and what is wrong with the first that cannot be read.
     fn gather(
         &self,

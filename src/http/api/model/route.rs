@@ -57,28 +57,28 @@ impl Model {
 impl Routed<'_> {
     /// What the request is about, as the last part of an ARN; `None` where that is not in its path.
     pub(crate) fn resource(&self) -> Option<String> {
-        let named = |name: &str| {
-            let found = self
-                .path
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.as_str())
-        };
-        let inner = [("userId", "user"), ("roomId", "room"), ("botId", "bot")];
-        if let Some(account) = named("accountId") {
-            let inner = inner
-                .into_iter()
-                .find_map(|(name, kind)| Some(format!("/{kind}/{}", named(name)?)));
-            return Some(format!("account/{account}{}", inner.unwrap_or_default()));
+        let of_path = |name| self.thing(name, self.in_path(name)?);
+        if let Some(account) = self.in_path("AccountId") {
+            let inner = ["UserId", "RoomId", "BotId"].into_iter().find_map(of_path);
+            return Some(inner.unwrap_or_else(|| format!("account/{account}")));
         }
         [
-            ("meetingId", "meeting"),
-            ("voiceConnectorId", "vc"),
-            ("voiceConnectorGroupId", "vcg"),
-            ("phoneNumberId", "phone-number"),
+            "MeetingId",
+            "VoiceConnectorId",
+            "VoiceConnectorGroupId",
+            "PhoneNumberId",
         ]
         .into_iter()
-        .find_map(|(name, kind)| Some(format!("{kind}/{}", named(name)?)))
+        .find_map(of_path)
+    }
+
+    /// What the path says in that place.
+    pub(super) fn in_path(&self, name: &str) -> Option<&str> {
+        let found = self
+            .path
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
     }
 }
 
