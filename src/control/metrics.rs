@@ -48,8 +48,10 @@ impl Control {
         connectors.retain(|connector| own.contains(connector));
         for connector in connectors {
             let named = connector.clone();
-            let _turn = self.figures.turn().await;
+            let turn = self.figures.turn().await;
             let names = read(&self.figures, move |figures| {
+                // Until it is read, whether or not anybody still waits for it.
+                let _turn = turn;
                 let mut names = BTreeSet::new();
                 figures.read(&named, range, |_, name, _| {
                     if !names.contains(name) {
@@ -98,8 +100,9 @@ impl Control {
                 }
             }
             let count = series.len();
-            let _turn = self.figures.turn().await;
+            let turn = self.figures.turn().await;
             let found = read(&self.figures, move |figures| {
+                let _turn = turn;
                 let mut found: Vec<Points> = vec![Points::new(); count];
                 figures.read(&connector, (begin, to_ms), |minute, name, figure| {
                     for (at, period) in wanted.get(name).into_iter().flatten() {

@@ -391,6 +391,35 @@ async fn a_deny_on_a_thing_holds_where_a_body_names_it() {
 }
 
 #[tokio::test]
+async fn who_is_denied_all_but_one_thing_may_name_others_to_it() {
+    let server = server().await;
+    let number = "+12065550173";
+    order(&server, &[number]).await;
+    let body = json!({"Name": "ours", "RequireEncryption": true});
+    let (_, made) = server.call("POST", "/voice-connectors", &body).await;
+    let ours = made["VoiceConnector"]["VoiceConnectorId"].as_str().unwrap();
+    let but = format!("arn:aws:chime:*:*:vc/{ours}");
+    let deny = [json!({"Action": "chime:*", "NotResource": but})];
+    let bob = denied(&server, "bob", &deny).await;
+    let path = format!("/voice-connectors/{ours}?operation=associate-phone-numbers");
+    let body = json!({"E164PhoneNumbers": [number]});
+    let (status, said) = asked(&server, &bob, &path, &body).await;
+    assert_eq!(
+        (status, &said["PhoneNumberErrors"]),
+        (StatusCode::OK, &json!([])),
+        "{said}"
+    );
+    let (status, said) = asked(
+        &server,
+        &bob,
+        "/phone-numbers?operation=batch-delete",
+        &json!({"PhoneNumberIds": [number]}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{said}");
+}
+
+#[tokio::test]
 async fn a_number_is_not_taken_from_a_connector_that_is_denied() {
     let server = server().await;
     let number = "+12065550172";

@@ -51,7 +51,12 @@ impl Readiness {
         {
             return found;
         }
-        let found = self.look().await;
+        let found = match (self.look().await, before) {
+            (Some(found), _) => found,
+            // Others may be writing; whoever asks again is told for a while what was found before.
+            (None, Some((when, Ok(())))) if when.elapsed() < LATE => return Ok(()),
+            (None, _) => Err("the database does not answer"),
+        };
         if found.is_ok() && before.is_some_and(|(_, found)| found.is_err()) {
             tracing::info!("ready again");
         }
@@ -59,23 +64,24 @@ impl Readiness {
         found
     }
 
-    async fn look(&self) -> Found {
+    /// What is found; nothing where the database takes too long to tell.
+    async fn look(&self) -> Option<Found> {
         let (store, trail) = tokio::join!(
             tokio::time::timeout(PATIENCE, self.store.try_write(now_ms())),
             tokio::time::timeout(PATIENCE, self.trail.try_write()),
         );
-        let said = |what: &'static str, why: Option<String>| match why {
-            Some(why) => {
-                tracing::error!(why, "not ready: {what}");
-                Err(what)
-            }
-            None => Ok(()),
+        let said = |what: &'static str, why: &dyn ToString| {
+            tracing::error!(why = why.to_string(), "not ready: {what}");
+            Some(Err(what))
         };
-        let why = |late: &dyn ToString| Some(late.to_string());
-        let wrong = store.map_or_else(|late| why(&late), |done| done.err().and_then(|e| why(&e)));
-        said("the database cannot be written", wrong)?;
-        let wrong = trail.map_or_else(|late| why(&late), |done| done.err().and_then(|e| why(&e)));
-        said("the audit trail cannot be written", wrong)
+        let trail_fails = "the audit trail cannot be written";
+        match (store, trail) {
+            (Ok(Err(why)), _) => said("the database cannot be written", &why),
+            (_, Ok(Err(why))) => said(trail_fails, &why),
+            (_, Err(late)) => said(trail_fails, &late),
+            (Err(_), _) => None,
+            (Ok(Ok(_)), Ok(Ok(()))) => Some(Ok(())),
+        }
     }
 }
 
@@ -106,6 +112,9 @@ const FRESH: Duration = Duration::from_secs(3);
 
 /// How long a write may take. Whoever asks gives up soon after.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How old an answer may be that is given while the database lets others write: they have ten seconds each.
+const LATE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -167,6 +176,7 @@ mod tests {
         let readiness = Readiness::new(accepting, store.clone(), trail);
         assert_eq!(readiness.now().await, Ok(()));
         store.close().await;
+        *readiness.looked.lock().await = Some((Instant::now(), Ok(())));
         assert_eq!(readiness.now().await, Ok(()), "nobody has looked since");
         let long_ago = Instant::now().checked_sub(FRESH).unwrap();
         *readiness.looked.lock().await = Some((long_ago, Ok(())));

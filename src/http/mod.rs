@@ -169,11 +169,17 @@ async fn finished(answering: impl Future<Output = Response> + Send + 'static) ->
 async fn in_time<T, E: From<Refusal>>(
     performing: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    match crate::store::in_time(performing).await {
+    match tokio::time::timeout(LONGEST, performing).await {
         Ok(done) => done,
-        Err(late) => Err(Refusal::from(late).into()),
+        Err(_) => {
+            let why = "the request took too long; parts of it may have been done";
+            Err(Refusal::Unavailable(why.to_owned()).into())
+        }
     }
 }
+
+/// How long a request may take: shorter than the minute that most clients wait for their answer.
+const LONGEST: Duration = Duration::from_secs(40);
 
 /// The window in which wrong PINs are counted.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -36,7 +36,10 @@ fn of_store(config: &Config, error: &StoreError) -> (ConfigError, u8) {
         StoreError::NotOurs(_) => (
             refused(
                 "node.data",
-                &format!("put the database back from a copy, or {elsewhere} for a new deployment"),
+                &format!(
+                    "put the database back from a copy; for a new deployment {elsewhere}, or remove the file that is \
+                     there (a key of your own goes to secrets.key_file)"
+                ),
             ),
             EXIT_CODE,
         ),

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Listed, Page, Store, StoreError, draw};
+use super::{Listed, Page, Store, StoreError, draw, in_time};
 
 /// An entry as it is found again. What is not known is empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default, FromRow)]
@@ -114,10 +114,11 @@ impl Store {
     pub async fn add_audit_rows(&self, rows: &[AuditRow]) -> Result<u64, StoreError> {
         let mut refused = 0;
         for rows in rows.chunks(ROWS) {
-            match self.insert_audit_rows(rows).await {
+            match in_time(self.insert_audit_rows(rows)).await.flatten() {
                 Err(error) if error.is_of_the_row() => {
                     for row in rows {
-                        match self.insert_audit_rows(std::slice::from_ref(row)).await {
+                        let row_alone = self.insert_audit_rows(std::slice::from_ref(row));
+                        match in_time(row_alone).await.flatten() {
                             Err(error) if error.is_of_the_row() => {
                                 refused += 1;
                                 let id = &row.event_id;

@@ -86,6 +86,7 @@ pub(super) const POLICIES: Bound = Bound::new(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::asked_connector;
     use super::super::*;
 
     const OWNER: &str = "123456789012";
@@ -139,14 +140,6 @@ mod tests {
             );
             fill(&store, most, &insert).await;
         }
-        let connector = || NewVoiceConnector {
-            name: "c".to_owned(),
-            aws_region: "us-east-1".to_owned(),
-            require_encryption: true,
-            integration_type: None,
-            network_type: "IPV4_ONLY".to_owned(),
-            tags: "[]".to_owned(),
-        };
         let group = AskedGroup {
             name: "g",
             items: "[]",
@@ -162,7 +155,7 @@ mod tests {
             let name = format!("n{at}");
             let user = NewPrincipal::user(owner, &name);
             let said = [
-                told(store.create_connector(owner, connector(), 2).await),
+                told(store.create_connector(owner, asked_connector(), 2).await),
                 told(store.create_group(owner, &group, 2).await),
                 told(store.create_principal(&user, 2).await),
                 told(store.create_principal(&role(owner, &name), 2).await),

@@ -365,7 +365,7 @@ const STARTING: Duration = Duration::from_secs(15);
 /// How long a request waits for its turn to write.
 const TURN: Duration = Duration::from_secs(10);
 
-/// How long anything may take. Longer than a turn to write is waited for, shorter than clients wait for their answer.
+/// How long that may take. Longer than a turn to write is waited for.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// How long an idle connection has for an answer.

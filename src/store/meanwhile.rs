@@ -2,7 +2,7 @@
 
 use super::attendees::tests::asked as attendee;
 use super::meetings::tests::asked as meeting;
-use super::tests::{account_with_user, ten_at_once, two_servers};
+use super::tests::{account_with_user, asked_connector, ten_at_once, two_servers};
 use super::*;
 
 const OWNER: &str = "123456789012";
@@ -25,15 +25,7 @@ async fn order(store: &Store, product: &str, e164: &str) {
 }
 
 async fn connector(store: &Store) -> VoiceConnector {
-    let asked = NewVoiceConnector {
-        name: "c".to_owned(),
-        aws_region: "us-east-1".to_owned(),
-        require_encryption: true,
-        integration_type: None,
-        network_type: "IPV4_ONLY".to_owned(),
-        tags: "[]".to_owned(),
-    };
-    let made = store.create_connector(OWNER, asked, 1).await;
+    let made = store.create_connector(OWNER, asked_connector(), 1).await;
     made.unwrap().unwrap()
 }
 

@@ -119,14 +119,7 @@ async fn what_is_read_before_it_is_written_stays_true_beside_writes_of_one_state
     let (_data, one, other) = two_servers().await;
     let owner = "123456789012";
     for round in 0..20 {
-        let asked = NewVoiceConnector {
-            name: "c".to_owned(),
-            aws_region: "us-east-1".to_owned(),
-            require_encryption: true,
-            integration_type: None,
-            network_type: "IPV4_ONLY".to_owned(),
-            tags: "[]".to_owned(),
-        };
+        let asked = asked_connector();
         let connector = one.create_connector(owner, asked, round).await.unwrap();
         let id = connector.unwrap().voice_connector_id;
         let e164 = format!("+1206555{round:04}");
@@ -159,14 +152,7 @@ async fn lists_are_in_the_order_of_octets() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path()).await.unwrap();
     let owner = "123456789012";
-    let asked = NewVoiceConnector {
-        name: "c".to_owned(),
-        aws_region: "us-east-1".to_owned(),
-        require_encryption: true,
-        integration_type: None,
-        network_type: "IPV4_ONLY".to_owned(),
-        tags: "[]".to_owned(),
-    };
+    let asked = asked_connector();
     let id = store.create_connector(owner, asked, 1).await.unwrap();
     let id = id.unwrap().voice_connector_id;
     // People, and most databases by themselves, would sort these otherwise.
@@ -253,6 +239,17 @@ fn codes_of_both_databases_say_whether_another_try_may_do() {
         "23505", "22021", "42P01", "28P01", "1", "11", "1555", "2067", "",
     ] {
         assert!(!passing(code), "{code}");
+    }
+}
+
+pub(super) fn asked_connector() -> NewVoiceConnector {
+    NewVoiceConnector {
+        name: "c".to_owned(),
+        aws_region: "us-east-1".to_owned(),
+        require_encryption: true,
+        integration_type: None,
+        network_type: "IPV4_ONLY".to_owned(),
+        tags: "[]".to_owned(),
     }
 }
 

@@ -76,9 +76,9 @@ pub(super) async fn check(data: &Path, file: &Path, key: &KeySource) -> Result<(
 async fn tables(file: &Path) -> Result<Vec<String>, StoreError> {
     let options = AnyConnectOptions::from_str(&super::database::sqlite_url(file))?;
     let mut connection: AnyConnection = options.connect().await?;
-    let rows = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        .fetch_all(&mut connection)
-        .await?;
+    // The list of migrations is made before the first of them begins, and a start may end between the two.
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> '_sqlx_migrations' ORDER BY name";
+    let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
     connection.close().await?;
     let names = rows.iter().map(|row| row.try_get(0));
     Ok(names.collect::<Result<_, _>>()?)
@@ -185,11 +185,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_first_start_that_was_cut_short_is_gone_on_with() {
-        let data = tempfile::tempdir().unwrap();
-        std::fs::write(data.path().join("campanile.db"), "").unwrap();
-        let store = open(data.path(), &KeySource::DataFolder).await.unwrap();
-        store.close().await;
-        // The schema and the key are there, and no deployment yet.
-        open(data.path(), &KeySource::DataFolder).await.unwrap();
+        sqlx::any::install_default_drivers();
+        // Before anything was made, and with the list of migrations and none of them done.
+        for begun in [
+            "PRAGMA user_version",
+            "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, \
+            description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+            success BOOLEAN NOT NULL, checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)",
+        ] {
+            let data = tempfile::tempdir().unwrap();
+            let url = format!(
+                "sqlite:{}?mode=rwc",
+                data.path().join("campanile.db").display()
+            );
+            let mut file = AnyConnection::connect(&url).await.unwrap();
+            sqlx::query(begun).execute(&mut file).await.unwrap();
+            file.close().await.unwrap();
+            let store = open(data.path(), &KeySource::DataFolder).await.unwrap();
+            store.close().await;
+            // The schema and the key are there, and no deployment yet.
+            open(data.path(), &KeySource::DataFolder).await.unwrap();
+        }
     }
 }

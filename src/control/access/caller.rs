@@ -245,9 +245,21 @@ impl Caller {
     /// Whether anything that the caller may do depends on a key of a request that begins so.
     #[must_use]
     pub fn depends_on(&self, prefix: &str) -> bool {
+        self.policies().any(|policy| policy.looks_at(prefix))
+    }
+
+    /// Whether any policy denies it in a statement that names things.
+    #[must_use]
+    pub fn denies_by_name(&self, action: &str, resource: &str, context: &Context) -> bool {
+        let context = self.known(context.clone());
+        let request = self.request(action, resource, &context);
+        let mut policies = self.policies();
+        policies.any(|policy| policy.denies_by_name(&request))
+    }
+
+    fn policies(&self) -> impl Iterator<Item = &Policy> {
         let limits = self.grants.limits.iter().flatten();
-        let mut policies = self.grants.own.iter().chain(limits);
-        policies.any(|policy| policy.looks_at(prefix))
+        self.grants.own.iter().chain(limits)
     }
 
     fn said_by(
@@ -257,13 +269,22 @@ impl Caller {
         resource: &str,
         context: &Context,
     ) -> Decision {
-        let request = Request {
+        let context = self.known(context.clone());
+        evaluate(policies, &self.request(action, resource, &context))
+    }
+
+    fn request<'a>(
+        &'a self,
+        action: &'a str,
+        resource: &'a str,
+        context: &'a Context,
+    ) -> Request<'a> {
+        Request {
             principal: &self.arn,
             action,
             resource,
-            context: &self.known(context.clone()),
-        };
-        evaluate(policies, &request)
+            context,
+        }
     }
 
     /// The context of a request, and in it what is known of who sends it. Nothing of this can a request say itself.
@@ -324,7 +345,9 @@ impl Control {
         }
     }
 
-    /// That no policy denies the caller to do this to that, whether or not one allows it.
+    /// That no policy that names things denies the caller to do this to that, whether or not one allows it: for what a
+    /// request names beside what it is about. Who may do it to nothing but one thing, and says so by `NotResource`, has
+    /// said of that thing what there is to say.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`].
@@ -335,9 +358,9 @@ impl Control {
         resource: &str,
         context: &Context,
     ) -> Result<(), Refusal> {
-        match caller.decide(action, resource, context) {
-            Decision::Allowed | Decision::ImplicitDeny => Ok(()),
-            Decision::ExplicitDeny => Err(forbidden(caller, action, resource)),
+        match caller.denies_by_name(action, resource, context) {
+            false => Ok(()),
+            true => Err(forbidden(caller, action, resource)),
         }
     }
 

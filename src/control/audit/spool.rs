@@ -75,7 +75,11 @@ impl Spool {
             let written = fs::write(&path, [0; LARGE]);
             // Half of it may be there where the disk is full.
             let removed = fs::remove_file(&path);
-            written.and(removed)
+            match removed {
+                // Somebody else tried at the same time.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => written,
+                removed => written.and(removed),
+            }
         });
         tried.await.map_err(io::Error::other)?
     }

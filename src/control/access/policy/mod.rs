@@ -165,6 +165,19 @@ impl Policy {
         })
     }
 
+    /// Whether a statement denies it that names things, and not all of them, or all but some.
+    #[must_use]
+    pub fn denies_by_name(&self, request: &Request<'_>) -> bool {
+        self.statements.iter().any(|statement| {
+            statement.effect == Effect::Deny
+                && statement
+                    .resources
+                    .as_ref()
+                    .is_some_and(Matched::is_of_some)
+                && statement.applies(request) != Truth::No
+        })
+    }
+
     /// Whether a role with this trust policy may be taken.
     #[must_use]
     pub fn trusts(&self, request: &Request<'_>) -> Trust {
@@ -225,6 +238,12 @@ enum Effect {
 struct Matched {
     patterns: Vec<Pattern>,
     but: bool,
+}
+
+impl Matched {
+    fn is_of_some(&self) -> bool {
+        !self.but && !self.patterns.iter().any(Pattern::is_any)
+    }
 }
 
 impl Statement {

@@ -77,6 +77,11 @@ impl Pattern {
         })
     }
 
+    /// Whether it is `*`.
+    pub(super) fn is_any(&self) -> bool {
+        self.pieces == [Piece::Any]
+    }
+
     /// The keys of its variables.
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
