@@ -66,11 +66,15 @@ const verbs = {
     await page.addInitScript(() => {
       const send = WebSocket.prototype.send;
       const label = new TextEncoder().encode("a=fingerprint:sha-256 ");
+      const zero = "0".charCodeAt(0);
       WebSocket.prototype.send = function (data) {
         if (typeof data === "string" || data instanceof Blob) return send.call(this, data);
         const octets = data instanceof ArrayBuffer ? new Uint8Array(data.slice(0)) : Uint8Array.from(data);
         for (let at = 0; at + label.length < octets.length; at += 1) {
-          if (label.every((octet, n) => octets[at + n] === octet)) octets[at + label.length] ^= 1;
+          if (!label.every((octet, n) => octets[at + n] === octet)) continue;
+          // Another hexadecimal digit: what is no fingerprint at all would be refused before it is compared.
+          const first = at + label.length;
+          octets[first] = octets[first] === zero ? zero + 1 : zero;
         }
         return send.call(this, octets);
       };
