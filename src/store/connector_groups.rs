@@ -137,15 +137,11 @@ impl Store {
         owner: &str,
         page: &Page,
     ) -> Result<Listed<VoiceConnectorGroup>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM voice_connector_groups WHERE owner = $1 AND voice_connector_group_id > $2 \
              ORDER BY voice_connector_group_id LIMIT $3 + 0"
-        )))
-        .bind(owner.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows = self.page_of(sql, owner, page).await?;
         Ok(page.cut(rows, |group: &VoiceConnectorGroup| {
             &group.voice_connector_group_id
         }))

@@ -154,15 +154,11 @@ impl Store {
         owner: &str,
         page: &Page,
     ) -> Result<Listed<VoiceConnector>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM voice_connectors WHERE owner = $1 AND voice_connector_id > $2 \
              ORDER BY voice_connector_id LIMIT $3 + 0"
-        )))
-        .bind(owner.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows = self.page_of(sql, owner, page).await?;
         Ok(page.cut(rows, |connector: &VoiceConnector| {
             &connector.voice_connector_id
         }))

@@ -133,15 +133,9 @@ impl Store {
         owner: &str,
         page: &Page,
     ) -> Result<Listed<NumberOrder>, StoreError> {
-        let rows = sqlx::query_as(
-            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
-             WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3 + 0",
-        )
-        .bind(owner.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
+        let sql = "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
+             WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3 + 0";
+        let rows = self.page_of(sql.to_owned(), owner, page).await?;
         Ok(page.cut(rows, |order: &NumberOrder| &order.order_id))
     }
 }

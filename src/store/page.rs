@@ -1,5 +1,10 @@
 //! Lists in pages, by the key after which a page begins: as cheap at the end of a long table as at its start.
 
+use sqlx::FromRow;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError};
+
 /// Which part of a list is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
@@ -47,4 +52,23 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// The [`Page::after`] of the next one, if there is one.
     pub next: Option<String>,
+}
+
+impl Store {
+    /// The rows of a page and one more: of what is `$1`, with a key beyond `$2`, at most `$3` of them.
+    pub(super) async fn page_of<T>(
+        &self,
+        sql: String,
+        whose: &str,
+        page: &Page,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(whose.to_owned())
+            .bind(page.after.clone())
+            .bind(page.limit());
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
 }

@@ -277,14 +277,10 @@ impl Store {
         room_id: &str,
         page: &Page,
     ) -> Result<Listed<Membership>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id > $2 ORDER BY m.member_id LIMIT $3 + 0"
-        )))
-        .bind(room_id.to_owned())
-        .bind(page.after.clone())
-        .bind(page.limit())
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows = self.page_of(sql, room_id, page).await?;
         Ok(page.cut(rows, |member: &Membership| &member.member_id))
     }
 
