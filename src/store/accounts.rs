@@ -1,34 +1,34 @@
 //! Accounts in the sense of the product: teams and enterprises with their users.
 
+use super::{Listed, Page, Store, StoreError, address, draw, row};
 use serde_json::Value;
-use sqlx::FromRow;
 
-use super::{Listed, Page, Store, StoreError, address, draw};
+row! {
+    /// An account.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct Account {
+        /// UUID.
+        pub account_id: String,
+        /// The twelve digits of whom it belongs to.
+        pub owner: String,
+        /// For people.
+        pub name: String,
+        /// `Team` or an `Enterprise…`.
+        pub account_type: String,
+        /// The tier of new users.
+        pub default_license: String,
+        /// `SigninDelegateGroups` as JSON.
+        pub delegate_groups: String,
+        /// `AccountSettings` as JSON.
+        pub settings: String,
+        /// `RetentionSettings` as JSON.
+        pub retention: String,
+        /// Made, ms since the epoch.
+        pub created_ms: i64,
+    }
 
-/// An account.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct Account {
-    /// UUID.
-    pub account_id: String,
-    /// The twelve digits of whom it belongs to.
-    pub owner: String,
-    /// For people.
-    pub name: String,
-    /// `Team` or an `Enterprise…`.
-    pub account_type: String,
-    /// The tier of new users.
-    pub default_license: String,
-    /// `SigninDelegateGroups` as JSON.
-    pub delegate_groups: String,
-    /// `AccountSettings` as JSON.
-    pub settings: String,
-    /// `RetentionSettings` as JSON.
-    pub retention: String,
-    /// Made, ms since the epoch.
-    pub created_ms: i64,
+    const COLUMNS;
 }
-
-const COLUMNS: &str = "account_id, owner, name, account_type, default_license, delegate_groups, settings, retention, created_ms";
 
 /// What of an account can be set.
 #[derive(Clone, Copy, Debug)]

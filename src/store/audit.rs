@@ -1,34 +1,36 @@
 //! The audit trail's index: what was asked of the API, by its attributes and in the order of time.
 
-use sqlx::FromRow;
+use super::{Listed, Page, Store, StoreError, draw, in_time, row};
 
-use super::{Listed, Page, Store, StoreError, draw, in_time};
+row! {
+    /// An entry as it is found again. What is not known is empty.
+    #[derive(Clone, PartialEq, Eq, Debug, Default)]
+    pub struct AuditRow {
+        /// A UUID of version 7.
+        pub event_id: String,
+        /// The AWS account.
+        pub owner: String,
+        /// `Management`.
+        pub event_category: String,
+        /// Such as `CreateMeeting`.
+        pub event_name: String,
+        /// Such as `chime.amazonaws.com`.
+        pub event_source: String,
+        /// Who asked.
+        pub user_name: String,
+        /// With which key.
+        pub access_key_id: String,
+        /// `true` or `false`.
+        pub read_only: String,
+        /// What kind of thing it was about.
+        pub resource_type: String,
+        /// Which.
+        pub resource_name: String,
+        /// All of it, JSON.
+        pub document: String,
+    }
 
-/// An entry as it is found again. What is not known is empty.
-#[derive(Clone, PartialEq, Eq, Debug, Default, FromRow)]
-pub struct AuditRow {
-    /// A UUID of version 7.
-    pub event_id: String,
-    /// The AWS account.
-    pub owner: String,
-    /// `Management`.
-    pub event_category: String,
-    /// Such as `CreateMeeting`.
-    pub event_name: String,
-    /// Such as `chime.amazonaws.com`.
-    pub event_source: String,
-    /// Who asked.
-    pub user_name: String,
-    /// With which key.
-    pub access_key_id: String,
-    /// `true` or `false`.
-    pub read_only: String,
-    /// What kind of thing it was about.
-    pub resource_type: String,
-    /// Which.
-    pub resource_name: String,
-    /// All of it, JSON.
-    pub document: String,
+    const COLUMNS;
 }
 
 /// What entries can be asked for by.
@@ -79,9 +81,6 @@ impl AuditAttribute {
         }
     }
 }
-
-const COLUMNS: &str = "event_id, owner, event_category, event_name, event_source, user_name, access_key_id, read_only, resource_type, \
-    resource_name, document";
 
 /// How many columns there are.
 const WIDTH: usize = 11;

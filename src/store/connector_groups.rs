@@ -1,27 +1,29 @@
 //! Groups of voice connectors.
 
-use sqlx::FromRow;
-
 use super::connectors::{InUse, has_numbers};
-use super::{Full, Listed, Page, Store, StoreError, Writing, bounds, draw};
+use super::{Full, Listed, Page, Store, StoreError, Writing, bounds, draw, row};
 
-/// A group of voice connectors.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct VoiceConnectorGroup {
-    /// UUID.
-    pub voice_connector_group_id: String,
-    /// Whose.
-    pub owner: String,
-    /// For people.
-    pub name: String,
-    /// `VoiceConnectorItems` as JSON.
-    pub items: String,
-    /// `CallDistributionType`.
-    pub distribution: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
+row! {
+    /// A group of voice connectors.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct VoiceConnectorGroup {
+        /// UUID.
+        pub voice_connector_group_id: String,
+        /// Whose.
+        pub owner: String,
+        /// For people.
+        pub name: String,
+        /// `VoiceConnectorItems` as JSON.
+        pub items: String,
+        /// `CallDistributionType`.
+        pub distribution: String,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+    }
+
+    const COLUMNS;
 }
 
 /// A group as asked for, already checked.
@@ -39,9 +41,6 @@ pub struct AskedGroup<'a> {
 
 /// The distribution of a new group.
 const DISTRIBUTION: &str = "PriorityWeightedDistribution";
-
-const COLUMNS: &str =
-    "voice_connector_group_id, owner, name, items, distribution, created_ms, updated_ms";
 
 impl Store {
     /// Makes a group of these connectors; `None` where one of them is not there.

@@ -2,38 +2,39 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{FromRow, Row};
+use sqlx::Row;
 
 use super::seal::Place;
-use super::{Full, Listed, Page, Secret, Store, StoreError, Writing, bounds, draw};
+use super::{Full, Listed, Page, Secret, Store, StoreError, Writing, bounds, draw, row};
 
-/// A voice connector.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct VoiceConnector {
-    /// 22 of `a-z0-9`.
-    pub voice_connector_id: String,
-    /// The twelve digits of whose it is.
-    pub owner: String,
-    /// For people.
-    pub name: String,
-    /// The region.
-    pub aws_region: String,
-    /// 1 where only TLS and SRTP will do.
-    pub require_encryption: i64,
-    /// What it is a part of, if of something.
-    pub integration_type: Option<String>,
-    /// `IPV4_ONLY` or `DUAL_STACK`.
-    pub network_type: String,
-    /// `Tags` as JSON.
-    pub tags: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
+row! {
+    /// A voice connector.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct VoiceConnector {
+        /// 22 of `a-z0-9`.
+        pub voice_connector_id: String,
+        /// The twelve digits of whose it is.
+        pub owner: String,
+        /// For people.
+        pub name: String,
+        /// The region.
+        pub aws_region: String,
+        /// 1 where only TLS and SRTP will do.
+        pub require_encryption: i64,
+        /// What it is a part of, if of something.
+        pub integration_type: Option<String>,
+        /// `IPV4_ONLY` or `DUAL_STACK`.
+        pub network_type: String,
+        /// `Tags` as JSON.
+        pub tags: String,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+    }
+
+    const COLUMNS;
 }
-
-const COLUMNS: &str = "voice_connector_id, owner, name, aws_region, require_encryption, integration_type, \
-    network_type, tags, created_ms, updated_ms";
 
 /// A voice connector as asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row, Transaction};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use super::migrations::MIGRATIONS;
 use super::{Secret, StoreError};
 
 /// Where the database is.
@@ -349,9 +349,6 @@ pub(super) fn sqlite_url(file: &Path) -> String {
     }
     url
 }
-
-/// One set for both kinds.
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 /// The file in the data folder.
 pub const FILE: &str = "campanile.db";

@@ -2,23 +2,27 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, draw};
+use super::{Store, StoreError, draw, row};
 
-/// A claim of an account on a domain.
-#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
-pub struct Domain {
-    /// The account.
-    pub account_id: String,
-    /// In lower case, ASCII, without a final dot.
-    pub name: String,
-    /// What the domain's TXT record must say.
-    pub token: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// When the record was found; `None` while it is pending.
-    pub verified_ms: Option<i64>,
-    /// When it was last looked for.
-    pub checked_ms: Option<i64>,
+row! {
+    /// A claim of an account on a domain.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Domain {
+        /// The account.
+        pub account_id: String,
+        /// In lower case, ASCII, without a final dot.
+        pub name: String,
+        /// What the domain's TXT record must say.
+        pub token: String,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// When the record was found; `None` while it is pending.
+        pub verified_ms: Option<i64>,
+        /// When it was last looked for.
+        pub checked_ms: Option<i64>,
+    }
+
+    const COLUMNS;
 }
 
 /// What became of the users of a domain that was removed.
@@ -29,8 +33,6 @@ pub struct Released {
     /// Those who were suspended and stay so.
     pub suspended: u64,
 }
-
-const COLUMNS: &str = "account_id, name, token, created_ms, verified_ms, checked_ms";
 
 impl Store {
     /// Claims a domain for an account; the claim that there is, if there is one. `None` where the account has `most`.

@@ -18,6 +18,7 @@ mod draw;
 #[cfg(test)]
 mod meanwhile;
 mod meetings;
+mod migrations;
 mod number_orders;
 mod numbers;
 mod page;
@@ -27,6 +28,7 @@ mod plans;
 mod policies;
 mod principals;
 mod rooms;
+mod row;
 pub mod seal;
 mod secret;
 mod sessions;
@@ -52,6 +54,7 @@ pub use attendees::{Attendee, NewAttendee, NoNewAttendee};
 pub use audit::{AuditAttribute, AuditRow};
 pub use bounds::Full;
 use database::{Kind, Turns, Writing};
+use row::row;
 
 pub use connector_groups::{AskedGroup, VoiceConnectorGroup};
 pub use connectors::{InUse, NewVoiceConnector, VoiceConnector};

@@ -1,27 +1,29 @@
 //! Orders of phone numbers: what was asked for, and what of it was had.
 
-use sqlx::FromRow;
+use super::numbers::COLUMNS as OF_NUMBER;
+use super::{Listed, Page, Store, StoreError, draw, row};
 
-use super::numbers::COLUMNS;
-use super::{Listed, Page, Store, StoreError, draw};
+row! {
+    /// An order of numbers.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct NumberOrder {
+        /// UUID.
+        pub order_id: String,
+        /// Whose.
+        pub owner: String,
+        /// What for.
+        pub product_type: String,
+        /// `Successful`, `Partial` or `Failed`.
+        pub status: String,
+        /// `OrderedPhoneNumbers` as JSON.
+        pub numbers: String,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+    }
 
-/// An order of numbers.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct NumberOrder {
-    /// UUID.
-    pub order_id: String,
-    /// Whose.
-    pub owner: String,
-    /// What for.
-    pub product_type: String,
-    /// `Successful`, `Partial` or `Failed`.
-    pub status: String,
-    /// `OrderedPhoneNumbers` as JSON.
-    pub numbers: String,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
+    const COLUMNS;
 }
 
 /// A number as an order asks for it.
@@ -56,7 +58,7 @@ impl Store {
             let done = match &wish.country {
                 None => 0,
                 Some(country) => sqlx::query(sqlx::AssertSqlSafe(format!(
-                    "INSERT INTO phone_numbers ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, NULL, NULL, \
+                    "INSERT INTO phone_numbers ({OF_NUMBER}) VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, NULL, NULL, \
                      NULL, NULL, $8, $9, NULL) ON CONFLICT (e164) DO NOTHING"
                 )))
                 .bind(wish.e164.clone())
@@ -114,10 +116,9 @@ impl Store {
         owner: &str,
         order_id: &str,
     ) -> Result<Option<NumberOrder>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
-             WHERE order_id = $1 AND owner = $2",
-        )
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM phone_number_orders WHERE order_id = $1 AND owner = $2"
+        )))
         .bind(order_id.to_ascii_lowercase())
         .bind(owner.to_owned())
         .fetch_optional(&self.pool)
@@ -133,9 +134,10 @@ impl Store {
         owner: &str,
         page: &Page,
     ) -> Result<Listed<NumberOrder>, StoreError> {
-        let sql = "SELECT order_id, owner, product_type, status, numbers, created_ms, updated_ms FROM phone_number_orders \
-             WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3 + 0";
-        let rows = self.page_of(sql.to_owned(), owner, page).await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM phone_number_orders WHERE owner = $1 AND order_id > $2 ORDER BY order_id LIMIT $3 + 0"
+        );
+        let rows = self.page_of(sql, owner, page).await?;
         Ok(page.cut(rows, |order: &NumberOrder| &order.order_id))
     }
 }

@@ -1,48 +1,47 @@
 //! Phone numbers: assigned, deleted into a queue, restored out of it.
 
-use sqlx::FromRow;
+use super::{Listed, Page, Store, StoreError, row};
 
-use super::{Listed, Page, Store, StoreError};
+row! {
+    /// A number that somebody owns.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct PhoneNumber {
+        /// `+` and digits (E.164), which is its id as well.
+        pub e164: String,
+        /// The twelve digits of whose it is.
+        pub owner: String,
+        /// Two letters (ISO 3166-1).
+        pub country: String,
+        /// `Local` or `TollFree`.
+        pub number_type: String,
+        /// `BusinessCalling`, `VoiceConnector` or `SipMediaApplicationDialIn`.
+        pub product_type: String,
+        /// The owner's name for it.
+        pub name: Option<String>,
+        /// What callees see.
+        pub calling_name: Option<String>,
+        /// When that was set, ms since the epoch.
+        pub calling_name_ms: Option<i64>,
+        /// The order that it came by.
+        pub order_id: String,
+        /// `UserId`, `VoiceConnectorId` or `VoiceConnectorGroupId`.
+        pub assigned_to: Option<String>,
+        /// The id of that.
+        pub assigned_value: Option<String>,
+        /// The account of a user that it is assigned to.
+        pub assigned_account: Option<String>,
+        /// ms since the epoch.
+        pub assigned_ms: Option<i64>,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+        /// In the queue of deleted numbers since, ms since the epoch.
+        pub deleted_ms: Option<i64>,
+    }
 
-/// A number that somebody owns.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct PhoneNumber {
-    /// `+` and digits (E.164), which is its id as well.
-    pub e164: String,
-    /// The twelve digits of whose it is.
-    pub owner: String,
-    /// Two letters (ISO 3166-1).
-    pub country: String,
-    /// `Local` or `TollFree`.
-    pub number_type: String,
-    /// `BusinessCalling`, `VoiceConnector` or `SipMediaApplicationDialIn`.
-    pub product_type: String,
-    /// The owner's name for it.
-    pub name: Option<String>,
-    /// What callees see.
-    pub calling_name: Option<String>,
-    /// When that was set, ms since the epoch.
-    pub calling_name_ms: Option<i64>,
-    /// The order that it came by.
-    pub order_id: String,
-    /// `UserId`, `VoiceConnectorId` or `VoiceConnectorGroupId`.
-    pub assigned_to: Option<String>,
-    /// The id of that.
-    pub assigned_value: Option<String>,
-    /// The account of a user that it is assigned to.
-    pub assigned_account: Option<String>,
-    /// ms since the epoch.
-    pub assigned_ms: Option<i64>,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
-    /// In the queue of deleted numbers since, ms since the epoch.
-    pub deleted_ms: Option<i64>,
+    pub(super) const COLUMNS;
 }
-
-pub(super) const COLUMNS: &str = "e164, owner, country, number_type, product_type, name, calling_name, calling_name_ms, order_id, \
-    assigned_to, assigned_value, assigned_account, assigned_ms, created_ms, updated_ms, deleted_ms";
 
 /// What a number can be assigned to.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,30 +1,29 @@
 //! Chat rooms and who is in them.
 
-use sqlx::FromRow;
+use super::{Listed, Page, Store, StoreError, draw, row};
 
-use super::{Listed, Page, Store, StoreError, draw};
+row! {
+    /// A chat room.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct Room {
+        /// UUID.
+        pub room_id: String,
+        /// The account.
+        pub account_id: String,
+        /// For people.
+        pub name: String,
+        /// The ARN of who made it.
+        pub created_by: String,
+        /// What makes a repeated request a repetition.
+        pub client_request_token: Option<String>,
+        /// ms since the epoch.
+        pub created_ms: i64,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+    }
 
-/// A chat room.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct Room {
-    /// UUID.
-    pub room_id: String,
-    /// The account.
-    pub account_id: String,
-    /// For people.
-    pub name: String,
-    /// The ARN of who made it.
-    pub created_by: String,
-    /// What makes a repeated request a repetition.
-    pub client_request_token: Option<String>,
-    /// ms since the epoch.
-    pub created_ms: i64,
-    /// ms since the epoch.
-    pub updated_ms: i64,
+    const COLUMNS;
 }
-
-const COLUMNS: &str =
-    "room_id, account_id, name, created_by, client_request_token, created_ms, updated_ms";
 
 /// Why somebody is not taken into a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,27 +36,30 @@ pub enum NoNewMember {
     Full,
 }
 
-/// Somebody in a room.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct Membership {
-    /// The room.
-    pub room_id: String,
-    /// The user.
-    pub member_id: String,
-    /// `Administrator` or `Member`.
-    pub role: String,
-    /// The ARN of who took them in.
-    pub invited_by: String,
-    /// ms since the epoch.
-    pub updated_ms: i64,
-    /// The user's address.
-    pub email: Option<String>,
-    /// The user's name.
-    pub display_name: Option<String>,
+row! {
+    /// Somebody in a room.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct Membership {
+        /// The room.
+        pub room_id: String,
+        /// The user.
+        pub member_id: String,
+        /// `Administrator` or `Member`.
+        pub role: String,
+        /// The ARN of who took them in.
+        pub invited_by: String,
+        /// ms since the epoch.
+        pub updated_ms: i64,
+        /// The user's address.
+        pub email: Option<String>,
+        /// The user's name.
+        pub display_name: Option<String>,
+    }
+
+    const OF_MEMBERSHIP;
 }
 
-const MEMBERSHIP: &str = "SELECT m.room_id, m.member_id, m.role, m.invited_by, m.updated_ms, u.email, u.display_name \
-    FROM room_memberships m JOIN users u ON u.user_id = m.member_id";
+const MEMBERSHIPS: &str = "room_memberships JOIN users ON user_id = member_id";
 
 impl Store {
     /// Makes a room, or finds the one that was made with the same token. `None` where the account has as many as there
@@ -260,7 +262,7 @@ impl Store {
         member_id: &str,
     ) -> Result<Option<Membership>, StoreError> {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id = $2"
+            "SELECT {OF_MEMBERSHIP} FROM {MEMBERSHIPS} WHERE room_id = $1 AND member_id = $2"
         )))
         .bind(room_id.to_owned())
         .bind(member_id.to_owned())
@@ -278,7 +280,7 @@ impl Store {
         page: &Page,
     ) -> Result<Listed<Membership>, StoreError> {
         let sql = format!(
-            "{MEMBERSHIP} WHERE m.room_id = $1 AND m.member_id > $2 ORDER BY m.member_id LIMIT $3 + 0"
+            "SELECT {OF_MEMBERSHIP} FROM {MEMBERSHIPS} WHERE room_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3 + 0"
         );
         let rows = self.page_of(sql, room_id, page).await?;
         Ok(page.cut(rows, |member: &Membership| &member.member_id))

@@ -1,48 +1,47 @@
 //! The people and devices of accounts.
 
-use sqlx::FromRow;
-
 use super::pin::OF_USER;
 use super::seal::Place;
-use super::{Listed, Page, Store, StoreError, Writing, address, draw, pin};
+use super::{Listed, Page, Store, StoreError, Writing, address, draw, pin, row};
 
-/// A user.
-#[derive(Clone, PartialEq, Debug, FromRow)]
-pub struct User {
-    /// UUID.
-    pub user_id: String,
-    /// The account.
-    pub account_id: String,
-    /// In lower case, its domain in ASCII.
-    pub email: Option<String>,
-    /// The name that others see.
-    pub display_name: Option<String>,
-    /// `Basic`, `Plus`, `Pro` or `ProTrial`.
-    pub license_type: String,
-    /// `PrivateUser` or `SharedDevice`.
-    pub user_type: String,
-    /// `Unregistered`, `Registered` or `Suspended`.
-    pub registration_status: String,
-    /// `Pending`, `Accepted` or `Failed`.
-    pub invitation_status: Option<String>,
-    /// ms since the epoch.
-    pub registered_ms: Option<i64>,
-    /// ms since the epoch.
-    pub invited_ms: Option<i64>,
-    /// Ten digits that dial this user's own meeting; nobody else's, and no meeting's.
-    pub personal_pin: String,
-    /// `AlexaForBusinessMetadata` as JSON.
-    pub metadata: String,
-    /// `Telephony` settings as JSON.
-    pub telephony: String,
-    /// Sign-ins before this do not hold, ms since the epoch.
-    pub logged_out_ms: Option<i64>,
-    /// ms since the epoch.
-    pub created_ms: i64,
+row! {
+    /// A user.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct User {
+        /// UUID.
+        pub user_id: String,
+        /// The account.
+        pub account_id: String,
+        /// In lower case, its domain in ASCII.
+        pub email: Option<String>,
+        /// The name that others see.
+        pub display_name: Option<String>,
+        /// `Basic`, `Plus`, `Pro` or `ProTrial`.
+        pub license_type: String,
+        /// `PrivateUser` or `SharedDevice`.
+        pub user_type: String,
+        /// `Unregistered`, `Registered` or `Suspended`.
+        pub registration_status: String,
+        /// `Pending`, `Accepted` or `Failed`.
+        pub invitation_status: Option<String>,
+        /// ms since the epoch.
+        pub registered_ms: Option<i64>,
+        /// ms since the epoch.
+        pub invited_ms: Option<i64>,
+        /// Ten digits that dial this user's own meeting; nobody else's, and no meeting's.
+        pub personal_pin: String,
+        /// `AlexaForBusinessMetadata` as JSON.
+        pub metadata: String,
+        /// `Telephony` settings as JSON.
+        pub telephony: String,
+        /// Sign-ins before this do not hold, ms since the epoch.
+        pub logged_out_ms: Option<i64>,
+        /// ms since the epoch.
+        pub created_ms: i64,
+    }
+
+    const COLUMNS;
 }
-
-const COLUMNS: &str = "user_id, account_id, email, display_name, license_type, user_type, registration_status, \
-    invitation_status, registered_ms, invited_ms, personal_pin, metadata, telephony, logged_out_ms, created_ms";
 
 /// A user as asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
