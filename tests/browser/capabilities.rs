@@ -1,18 +1,14 @@
 //! What two people may do, changed by the API while they are in a meeting.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::support::page::Page;
+use crate::support::page::{Page, SETTLED};
 use crate::support::server::{Meeting, Server};
 use crate::support::signed::Client;
 use crate::support::wait_for;
 
 const ADA: f64 = 500.0;
 const BOB: f64 = 820.0;
-/// A slow machine may still play what came before.
-const SETTLED: Duration = Duration::from_secs(20);
 
 struct Two {
     server: Server,
@@ -71,16 +67,6 @@ fn capabilities([audio, video, content]: [&str; 3]) -> String {
     json!({"Capabilities": {"Audio": audio, "Video": video, "Content": content}}).to_string()
 }
 
-fn hears(page: &mut Page, hz: f64) -> bool {
-    page.hear(&[hz], 2.0)[0].share > 0.5
-}
-
-fn wait_until_heard(page: &mut Page, hz: f64) {
-    wait_for("a voice to be heard", SETTLED, || {
-        hears(page, hz).then_some(())
-    });
-}
-
 /// From some moment on nothing of a voice is heard for three seconds on end.
 fn wait_until_silent(page: &mut Page, hz: f64) {
     wait_for("a voice to be silenced", SETTLED, || {
@@ -101,7 +87,7 @@ fn a_voice_that_is_taken_is_not_heard_until_it_is_given_back() {
     let Some(mut two) = Two::meet(false) else {
         return;
     };
-    wait_until_heard(&mut two.ada, BOB);
+    two.ada.wait_until_heard(&[BOB], &[]);
     for round in 0..2 {
         let mute = ["Receive", "SendReceive", "SendReceive"];
         if round == 0 {
@@ -112,10 +98,11 @@ fn a_voice_that_is_taken_is_not_heard_until_it_is_given_back() {
         two.ada
             .wait_for_person("Bob", "muted", |person| person.muted);
         wait_until_silent(&mut two.ada, BOB);
-        assert!(hears(&mut two.bob, ADA), "only his own voice was taken");
+        // Only his own voice was taken.
+        two.bob.wait_until_heard(&[ADA], &[]);
         // His microphone was on all the time, and he need do nothing to be heard again.
         two.allow(&two.bob_is, ["SendReceive"; 3]);
-        wait_until_heard(&mut two.ada, BOB);
+        two.ada.wait_until_heard(&[BOB], &[]);
         two.ada
             .wait_for_person("Bob", "no longer muted", |person| !person.muted);
     }
@@ -126,12 +113,13 @@ fn who_may_not_hear_hears_nobody_until_they_may() {
     let Some(mut two) = Two::meet(false) else {
         return;
     };
-    wait_until_heard(&mut two.bob, ADA);
+    two.bob.wait_until_heard(&[ADA], &[]);
     two.allow(&two.bob_is, ["Send", "SendReceive", "SendReceive"]);
     wait_until_silent(&mut two.bob, ADA);
-    assert!(hears(&mut two.ada, BOB), "he is heard all the same");
+    // He is heard all the same.
+    two.ada.wait_until_heard(&[BOB], &[]);
     two.allow(&two.bob_is, ["SendReceive"; 3]);
-    wait_until_heard(&mut two.bob, ADA);
+    two.bob.wait_until_heard(&[ADA], &[]);
 }
 
 #[test]
@@ -186,5 +174,6 @@ fn a_shared_screen_ends_when_it_may_not_be_shared() {
             .evaluate::<bool>("!document.querySelector('[data-content=true]')")
             .then_some(())
     });
-    assert!(hears(&mut two.bob, ADA), "she is still there");
+    // She is still there.
+    two.bob.wait_until_heard(&[ADA], &[]);
 }

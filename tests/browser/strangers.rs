@@ -21,19 +21,7 @@ fn three(server: &Server, meeting: &Meeting) -> Option<[Page; 3]> {
 
 fn hear_each_other_and_nobody_else(ada: &mut Page, bob: &mut Page) {
     for (page, other) in [(ada, BOB), (bob, ADA)] {
-        // A slow machine may still play what came before.
-        wait_for(
-            "the other alone to be heard",
-            Duration::from_secs(30),
-            || {
-                let heard = page.hear(&[other, MALLORY], 4.0);
-                let alone = heard[0].share > 0.5 && heard[1].share < 0.05;
-                if !alone {
-                    eprintln!("heard {heard:?}");
-                }
-                alone.then_some(())
-            },
-        );
+        page.wait_until_heard(&[other], &[MALLORY]);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::baresip::{Baresip, Codec, Phone};
+use crate::support::pace;
 use crate::support::server::Server;
 
 /// The peer itself: two baresips with each other, no server between. When this fails, the peer's set-up is at fault.
@@ -24,7 +25,7 @@ fn two_baresips_hear_each_other_over_tls_and_sdes() {
     };
     caller.dial(&format!("sip:callee@{};transport=tls", callee.address));
     caller.press("12#");
-    std::thread::sleep(Duration::from_secs(3));
+    pace::run_for(Duration::from_secs(3));
     caller.hang_up();
     callee.wait_for_end();
     let (at_caller, at_callee) = (caller.heard(), callee.heard());
@@ -58,7 +59,7 @@ fn meeting_uri(server: &Server, pin: &str) -> String {
 
 /// Time for sound to cross jitter buffers and mixer, and then to be heard.
 fn let_them_talk() {
-    std::thread::sleep(Duration::from_secs(4));
+    pace::run_for(Duration::from_secs(4));
 }
 
 #[test]

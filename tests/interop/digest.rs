@@ -11,7 +11,7 @@ use crate::linphone::{Linphone, Setup};
 use crate::sipp::{Scenario, sipp, stunnel};
 use crate::support::baresip::{Baresip, Codec, Phone};
 use crate::support::server::Server;
-use crate::support::wait_for;
+use crate::support::{pace, wait_for};
 
 /// `printf 'ann:test.example:zanzibar-opens' | md5sum`.
 const MD5_ONLY: &str = r#"["ann:{MD5}efbd81699fa6d2cd1e3e0d48ba5e3182"]"#;
@@ -128,7 +128,7 @@ fn baresip_calls_over_tls_with_its_password_and_is_refused_with_another() {
     right.dial(&uri);
     // Over the seconds of a call the other one tries, and tries once.
     let _ = wrong.dial_refused(&uri);
-    std::thread::sleep(Duration::from_secs(2));
+    pace::run_for(Duration::from_secs(2));
     right.hang_up();
     assert!(right.packets().1 > 50, "{}", right.output());
     assert_eq!(recorded_users(&server, 1), ["ann"]);
@@ -153,7 +153,7 @@ fn linphone_answers_the_challenge_for_sha_256() {
         return;
     };
     phone.dial(&uri);
-    std::thread::sleep(Duration::from_secs(2));
+    pace::run_for(Duration::from_secs(2));
     phone.hang_up();
     assert_eq!(recorded_users(&server, 1), ["linphone"]);
     check_silence(&server);

@@ -72,6 +72,18 @@ fn a_tone_that_stops_is_heard_for_its_share() {
 }
 
 #[test]
+fn a_tone_in_pieces_is_no_other_tone() {
+    // As a machine that stands still every now and then leaves it: 70 ms of sound, 60 ms of silence.
+    let Some(sound) = sox("synth 0.07 sine 1000 gain -6 pad 0 0.06 repeat 30") else {
+        return;
+    };
+    assert!(sound.has_tone(1000.0));
+    for other in [440.0, 700.0, 1270.0, 1900.0] {
+        assert!(!sound.has_tone(other), "{other} Hz");
+    }
+}
+
+#[test]
 fn what_we_write_sox_plays() {
     let Some(soxi) = peer("soxi") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,7 @@ use std::thread::{self, sleep};
 use std::time::Duration;
 
 use crate::support::baresip::{Baresip, Codec, Phone};
+use crate::support::pace;
 use crate::support::peers::peer;
 use crate::support::ports::free_port;
 use crate::support::running::Running;
@@ -196,7 +197,7 @@ fn linphone_and_baresip_hear_each_other_over_tls_and_sdes() {
         return;
     };
     caller.dial(&format!("sip:callee@{};transport=tls", callee.address));
-    sleep(Duration::from_secs(4));
+    pace::run_for(Duration::from_secs(4));
     caller.hang_up();
     callee.wait_for_end();
     assert!(
@@ -228,7 +229,7 @@ fn linphone_and_baresip_meet() {
     };
     host.dial(&uri);
     guest.dial(&uri);
-    sleep(Duration::from_secs(4));
+    pace::run_for(Duration::from_secs(4));
     guest.hang_up();
     host.hang_up();
     assert!(
@@ -274,7 +275,7 @@ fn meet(ways: [(&'static str, &'static str, Codec); 4]) -> Option<()> {
         ));
         phones.push(phone);
     }
-    sleep(Duration::from_secs(4));
+    pace::run_for(Duration::from_secs(4));
     for phone in &mut phones {
         phone.hang_up();
     }

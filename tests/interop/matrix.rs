@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::baresip::{Baresip, Codec, Phone};
+use crate::support::pace;
 use crate::support::running::Running;
 use crate::support::server::{Server, campanile};
 use crate::support::sound::Sound;
@@ -97,7 +98,7 @@ fn meet(server: &Server, ways: &[Way]) -> Option<()> {
         phone.dial(&uri(server, &meeting.pin, way.transport));
         phones.push(phone);
     }
-    std::thread::sleep(Duration::from_secs(4));
+    pace::run_for(Duration::from_secs(4));
     for phone in &mut phones {
         phone.hang_up();
     }
@@ -194,7 +195,7 @@ fn a_phone_that_offers_ice_is_answered_as_by_a_lite_agent_and_heard() {
     };
     other.dial(&uri(&server, &meeting.pin, "udp"));
     with_ice.dial(&uri(&server, &meeting.pin, "udp"));
-    std::thread::sleep(Duration::from_secs(5));
+    pace::run_for(Duration::from_secs(5));
     with_ice.hang_up();
     other.hang_up();
     let output = with_ice.output();

@@ -9,7 +9,7 @@ use crate::support::peers::python;
 use crate::support::running::Running;
 use crate::support::scripts::{aws, script, succeed};
 use crate::support::server::{Server, campanile};
-use crate::support::wait_for;
+use crate::support::{pace, wait_for};
 
 /// One case of `readers.py`; `facts` is a file of what the server wrote down itself.
 fn boto3(server: &Server, case: &str, settings: &[(&str, &str)]) {
@@ -57,7 +57,7 @@ fn logs_and_metrics_of_a_call_are_read_by_boto3() {
     boto3(&server, "logs", &keys);
     boto3(&server, "half_a_line", &keys);
     // Metrics are written every five seconds.
-    std::thread::sleep(Duration::from_secs(6));
+    pace::run_for(Duration::from_secs(6));
     boto3(&server, "metrics", &keys);
     // Those of other versions of the library, of which the oldest spoke XML only.
     for protocol in ["smithy-rpc-v2-cbor", "query"] {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::baresip::{Baresip, Codec, Phone};
 use crate::support::capture::tshark;
 use crate::support::server::{Server, campanile};
-use crate::support::wait_for;
+use crate::support::{pace, wait_for};
 
 /// Runs `campanile trace`; returns what it prints.
 fn trace(server: &Server, arguments: &[&str]) -> String {
@@ -32,7 +32,7 @@ fn trace(server: &Server, arguments: &[&str]) -> String {
 /// One call by TLS and SDES-SRTP into a meeting, hung up by the phone. Its transaction id, once it is over and recorded.
 fn call(server: &Server, phone: &mut Baresip, pin: &str) -> String {
     phone.dial(&format!("sip:{pin}@{};transport=tls", server.sip_tls()));
-    std::thread::sleep(Duration::from_secs(6));
+    pace::run_for(Duration::from_secs(6));
     phone.hang_up();
     wait_for("the end of the call", Duration::from_secs(15), || {
         let ended = |line: &Value| line["event"] == "ended";

@@ -1,13 +1,14 @@
 //! baresip as a phone without a person: plays a tone, records what it hears, takes commands over TCP.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::pace;
 use super::peers::peer;
 use super::ports::{free_port, free_port_pair};
 use super::running::Running;
@@ -91,6 +92,7 @@ impl Baresip {
     /// Starts it in a folder of its own. `None` after a loud line when baresip is not installed.
     pub(crate) fn start(folder: &Path, phone: Phone) -> Option<Self> {
         let program = peer("baresip")?;
+        pace::watch();
         fs::create_dir_all(folder).unwrap();
         let (sip, control) = (free_port_pair(), free_port());
         let (codec, rate, channels) = phone.codec.name();
@@ -261,7 +263,11 @@ impl Baresip {
         let mut answer = [0; 4096];
         let token = format!("\"token\":\"{command}\"");
         wait_for(&format!("baresip's answer to {command}"), ANSWERING, || {
-            let count = self.control.read(&mut answer).unwrap();
+            let count = match self.control.read(&mut answer) {
+                // As a machine that was stopped does.
+                Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+                other => other.unwrap(),
+            };
             String::from_utf8_lossy(&answer[..count])
                 .replace(' ', "")
                 .contains(&token)

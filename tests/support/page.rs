@@ -9,12 +9,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::pace;
 use super::peers::{peer, repository};
 use super::sound::Sound;
 use super::wait_for;
 
 /// How long something that travels over the server may take to be seen in another page.
-const SEEN: Duration = Duration::from_secs(15);
+const SEEN: Duration = Duration::from_secs(30);
+
+/// How long sound may take to be as it should: a slow machine may still play what came before.
+pub(crate) const SETTLED: Duration = Duration::from_secs(40);
 
 /// How long a page may take to find that its server is gone, and to come back: the SDK waits up to 5 s between tries.
 const COMING_BACK: Duration = Duration::from_secs(60);
@@ -95,6 +99,7 @@ impl Page {
     /// Starts a browser whose microphone plays `tone` Hz. `None` after a loud line when Chromium, Node or
     /// the driver's packages are missing.
     pub(crate) fn open(folder: &Path, name: &str, tone: f64) -> Option<Self> {
+        pace::watch();
         let chromium = peer("chromium")?;
         let node = peer("node")?;
         let scripts = repository().join("tests/browser");
@@ -237,6 +242,25 @@ impl Page {
         self.ask(&json!({ "do": "hear", "tones": tones, "seconds": seconds }))
     }
 
+    /// Waits until all of `others` are heard more often than not, and none of `nobody`.
+    pub(crate) fn wait_until_heard(&mut self, others: &[f64], nobody: &[f64]) {
+        let tones = [others, nobody].concat();
+        wait_for(
+            &format!("{} to hear {others:?} and not {nobody:?}", self.name),
+            SETTLED,
+            || {
+                let heard = self.hear(&tones, 4.0);
+                let (those, rest) = heard.split_at(others.len());
+                let well = those.iter().all(|tone| tone.share > 0.5)
+                    && rest.iter().all(|tone| tone.share < 0.05);
+                if !well {
+                    eprintln!("{} heard {heard:?}", self.name);
+                }
+                well.then_some(())
+            },
+        );
+    }
+
     /// Waits until somebody's picture moves.
     pub(crate) fn wait_for_moving_picture(&mut self, of: &str) -> Picture {
         wait_for(
@@ -317,6 +341,7 @@ impl Drop for Page {
                 json!({ "do": "screenshot", "path": failed_picture(&self.name) })
             );
             let _ = writeln!(self.input, "{}", json!({ "do": "messages" }));
+            let _ = writeln!(self.input, "{}", json!({ "do": "media" }));
         }
         let _ = writeln!(self.input, "{}", json!({ "do": "quit" }));
         let _ = self.input.flush();

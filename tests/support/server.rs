@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::pace;
 use super::postgres;
 use super::running::Running;
 use super::wait_for;
@@ -66,6 +67,7 @@ impl Server {
     /// Starts with every listener on a free loopback port. `overrides` are configuration keys and their
     /// values, such as `("sip.udp.listen", "off")`.
     pub(crate) fn start(overrides: &[(&str, &str)]) -> Self {
+        pace::watch();
         let folder = TempDir::with_prefix("campanile-test-").unwrap();
         fs::write(folder.path().join("campanile.toml"), CONFIGURATION).unwrap();
         let database = postgres::database_if_wanted();

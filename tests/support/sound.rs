@@ -98,7 +98,7 @@ impl Sound {
         goertzel_dbfs(&self.samples, self.rate, hz)
     }
 
-    /// In which share (0 to 1) of the 100 ms windows `hz` is at least `dbfs` loud.
+    /// In which share (0 to 1) of the 100 ms windows `hz` is at least `dbfs` loud, and no mere trace of what is louder.
     pub(crate) fn share_with_tone(&self, hz: f64, dbfs: f64) -> f64 {
         let window = self.rate as usize / 10;
         let windows: Vec<_> = self.samples.chunks_exact(window).collect();
@@ -107,7 +107,10 @@ impl Sound {
         }
         let with = windows
             .iter()
-            .filter(|samples| goertzel_dbfs(samples, self.rate, hz) >= dbfs)
+            .filter(|samples| {
+                let level = goertzel_dbfs(samples, self.rate, hz);
+                level >= dbfs && level >= power_dbfs(samples) - TRACE_DB
+            })
             .count();
         with as f64 / windows.len() as f64
     }
@@ -121,6 +124,15 @@ impl Sound {
 /// Louder than this in a 100 ms window is heard: 25 dB above what a codec leaves at neighbouring tones,
 /// 20 dB below what the tests play.
 pub(crate) const HEARD_DBFS: f64 = -45.0;
+
+/// A tone that is cut off spreads over all frequencies, this far below itself.
+const TRACE_DB: f64 = 20.0;
+
+/// How loud all of it is, in dB below a full-scale sine.
+fn power_dbfs(samples: &[f64]) -> f64 {
+    let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64;
+    10.0 * (2.0 * power).max(1e-18).log10()
+}
 
 /// The Goertzel filter: the level of one frequency, with a Hann window so that neighbours stay out.
 fn goertzel_dbfs(samples: &[f64], rate: u32, hz: f64) -> f64 {
