@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::pace;
 use super::peers::{peer, repository};
-use super::sound::Sound;
 use super::wait_for;
 
 /// How long something that travels over the server may take to be seen in another page.
@@ -67,8 +66,8 @@ pub(crate) struct Picture {
     pub(crate) height: u32,
     /// Share of the pixels that changed clearly.
     pub(crate) changed: f64,
-    /// Decoded frames.
-    pub(crate) frames: u32,
+    /// Decoded frames; below zero where the player was begun anew meanwhile.
+    pub(crate) frames: i64,
 }
 
 /// A line of the chat.
@@ -108,12 +107,10 @@ impl Page {
             "tests/browser/node_modules is missing: tools/test makes it"
         );
         fs::create_dir_all(folder).unwrap();
-        let wav = folder.join("tone.wav");
-        Sound::tone(48_000, tone, 10.0, -12.0).write(&wav);
         let mut driver = Command::new(node)
             .arg(scripts.join("page.mjs"))
             .arg(folder.join("profile"))
-            .arg(&wav)
+            .arg(tone.to_string())
             .env("CHROMIUM", chromium)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -249,7 +246,7 @@ impl Page {
             &format!("{} to hear {others:?} and not {nobody:?}", self.name),
             SETTLED,
             || {
-                let heard = self.hear(&tones, 4.0);
+                let heard = self.hear(&tones, 3.0);
                 let (those, rest) = heard.split_at(others.len());
                 let well = those.iter().all(|tone| tone.share > 0.5)
                     && rest.iter().all(|tone| tone.share < 0.05);
