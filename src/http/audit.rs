@@ -1,5 +1,6 @@
 //! From a request and its answer to their entry in the audit trail.
 
+use std::io;
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
@@ -34,6 +35,18 @@ pub(super) struct Known {
     pub(super) parameters: Value,
     /// What is answered, without secrets.
     pub(super) elements: Value,
+}
+
+/// Makes sure, before a call changes something, that it can be taken into the trail.
+///
+/// # Errors
+/// The trail: the call must not be begun.
+pub(super) async fn reserve(control: &Control, name: &str) -> Result<(), Refusal> {
+    control
+        .trail
+        .reserve()
+        .await
+        .map_err(|error| unrecorded(&error, name))
 }
 
 /// Takes a call into the trail. Whatever was done, no success may be told where this fails.
@@ -116,11 +129,14 @@ pub(super) async fn keep(
         event_category: "Management".to_owned(),
     };
     let lasting = refused.is_none() && (!read_only || !entry.response_elements.is_null());
-    control.trail.keep(&entry, lasting).await.map_err(|error| {
-        metrics::counter!("campanile_audit_failed_total").increment(1);
-        tracing::error!(%error, operation = asked.name, request_id = asked.request_id, "a call is not in the audit trail");
-        Refusal::Failed("the request could not be recorded".to_owned())
-    })
+    let kept = control.trail.keep(&entry, lasting).await;
+    kept.map_err(|error| unrecorded(&error, asked.name))
+}
+
+fn unrecorded(error: &io::Error, operation: &str) -> Refusal {
+    metrics::counter!("campanile_audit_failed_total").increment(1);
+    tracing::error!(%error, operation, "a call cannot be recorded in the audit trail");
+    Refusal::Unavailable("the request cannot be recorded".to_owned())
 }
 
 /// Whether operations of that name change nothing. CloudTrail counts those that give out temporary credentials so.

@@ -26,7 +26,7 @@ pub(super) struct Server {
     pub(super) shared: Shared,
     pub(super) key: AccessKey,
     pub(super) desk: mpsc::Receiver<ToDesk>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 pub(super) async fn server() -> Server {
@@ -71,7 +71,7 @@ pub(super) async fn server() -> Server {
         shared,
         key,
         desk,
-        _data: data,
+        data,
     }
 }
 
@@ -488,6 +488,24 @@ async fn a_call_whose_client_hangs_up_is_done_and_recorded_all_the_same() {
     assert!(row.document.contains("hung up"), "{}", row.document);
     let (_, listed) = server.call("GET", "/accounts", &json!(null)).await;
     assert_eq!(listed["Accounts"][0]["Name"], "hung up");
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_recorded_is_not_begun() {
+    let server = server().await;
+    let spool = server.data.path().join("spool/audit");
+    std::fs::remove_dir_all(&spool).unwrap();
+    let (status, refused) = server
+        .call("POST", "/accounts", &json!({"Name": "unrecorded"}))
+        .await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
+    std::fs::create_dir_all(&spool).unwrap();
+    let (_, listed) = server.call("GET", "/accounts", &json!(null)).await;
+    assert_eq!(listed["Accounts"], json!([]));
+    let (status, _) = server
+        .call("POST", "/accounts", &json!({"Name": "recorded"}))
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
 }
 
 #[tokio::test]

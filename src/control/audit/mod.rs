@@ -6,7 +6,7 @@
 //! ```
 //!
 //! An entry is in its segment before its call is answered, and one of a change on the disk: so an acknowledged change has
-//! its entry, whatever ends the process. A segment goes when all of it is indexed and in the object store; both are done
+//! its entry, whatever ends the process. Where there would be no room for it, the change is not begun. A segment goes when all of it is indexed and in the object store; both are done
 //! again after a crash and come to the same, because an entry has its id and an object its key from the start.
 //! The index is a table: it is the same for all nodes of a database, each attribute has an index of its own, and it costs
 //! one transaction a second and not one for each call.
@@ -94,6 +94,14 @@ impl Trail {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         self.spool.append(line, lasting).await
+    }
+
+    /// Makes sure, before something is changed, that an entry about it can be taken.
+    ///
+    /// # Errors
+    /// The disk: nothing may be changed now.
+    pub async fn reserve(&self) -> io::Result<()> {
+        self.spool.reserve().await
     }
 
     /// Writes what is no entry, to know whether one could be written.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -31,6 +33,8 @@ pub(super) struct Segment {
 
 enum ToWriter {
     Line(Vec<u8>, bool, oneshot::Sender<io::Result<()>>),
+    /// There must be a file with room for a line.
+    Reserve(oneshot::Sender<io::Result<()>>),
     /// The current file gets no further line.
     Close(oneshot::Sender<()>),
 }
@@ -45,6 +49,7 @@ impl Spool {
             folder: folder.to_owned(),
             file: None,
             octets: 0,
+            reserved: 0,
             current: Arc::clone(&current),
         };
         std::thread::Builder::new()
@@ -65,6 +70,16 @@ impl Spool {
             .send(ToWriter::Line(line, lasting, done))
             .map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
+    }
+
+    /// Makes sure that there is a file, and room on the disk for a line that comes soon.
+    pub(super) async fn reserve(&self) -> io::Result<()> {
+        let gone = || io::Error::other("the audit trail's thread is gone");
+        let (done, reserved) = oneshot::channel();
+        self.writer
+            .send(ToWriter::Reserve(done))
+            .map_err(|_| gone())?;
+        reserved.await.map_err(|_| gone())?
     }
 
     /// Writes a file that is no segment into the folder and takes it away again.
@@ -120,6 +135,8 @@ struct Writer {
     folder: PathBuf,
     file: Option<File>,
     octets: usize,
+    /// Octets of the file that the disk has kept room for, those that are written included.
+    reserved: usize,
     current: Arc<Mutex<Option<PathBuf>>>,
 }
 
@@ -134,6 +151,13 @@ impl Writer {
                     ToWriter::Line(line, lasting, done) => {
                         lines.extend_from_slice(&line);
                         waiting.push((lasting, done));
+                    }
+                    ToWriter::Reserve(done) => {
+                        let reserved = self.reserve();
+                        if reserved.is_err() {
+                            self.close();
+                        }
+                        answer(vec![(true, done)], &reserved);
                     }
                     ToWriter::Close(done) => closing.push(done),
                 }
@@ -171,6 +195,33 @@ impl Writer {
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file()?.write_all(lines)?;
+        self.octets += lines.len();
+        Ok(())
+    }
+
+    fn reserve(&mut self) -> io::Result<()> {
+        let (from, wanted) = (self.octets, self.octets + ROOM);
+        let enough = self.reserved >= wanted;
+        let file = self.file()?;
+        if enough {
+            return Ok(());
+        }
+        match fallocate(
+            &*file,
+            FallocateFlags::KEEP_SIZE,
+            from as u64,
+            2 * ROOM as u64,
+        ) {
+            // A file system that cannot promise it.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.reserved = from + 2 * ROOM;
+        Ok(())
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
             let name = format!("{:013}-{}.jsonl", now_ms(), Uuid::new_v4().simple());
             let path = self.folder.join(name);
@@ -184,17 +235,14 @@ impl Writer {
             File::open(&self.folder)?.sync_all()?;
             self.file = Some(file);
         }
-        match &mut self.file {
-            Some(file) => file.write_all(lines)?,
-            None => return Err(io::Error::other("the file was just opened")),
-        }
-        self.octets += lines.len();
-        Ok(())
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::Error::other("the file was just opened"))
     }
 
     fn close(&mut self) {
         self.file = None;
-        self.octets = 0;
+        (self.octets, self.reserved) = (0, 0);
         *lock(&self.current) = None;
     }
 }
@@ -220,6 +268,9 @@ const GATHERED: usize = 1000;
 
 /// Octets of a large entry.
 const LARGE: usize = 16 * 1024;
+
+/// Octets that the disk keeps room for before a change is begun: more than the largest entry, for some at once.
+const ROOM: usize = 1024 * 1024;
 
 /// Octets of a file after which another begins: an object's size.
 const MOST: usize = 4 * 1024 * 1024;

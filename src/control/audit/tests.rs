@@ -218,12 +218,31 @@ async fn a_spool_that_cannot_be_written_is_told() {
     let world = World::new().await;
     fs::remove_dir_all(world.data.path().join("spool/audit")).unwrap();
     let entry = world.entry("CreateUser", ACCOUNT, now_ms());
+    assert!(world.trail.reserve().await.is_err());
     assert!(world.trail.keep(&entry, false).await.is_err());
     // And once it can be again, it is.
     fs::create_dir_all(world.data.path().join("spool/audit")).unwrap();
+    world.trail.reserve().await.unwrap();
     world.trail.keep(&entry, false).await.unwrap();
     world.trail.indexed().await.unwrap();
     assert_eq!(world.rows().await.len(), 1);
+}
+
+#[tokio::test]
+async fn room_for_a_change_is_there_before_the_change_and_reads_as_nothing() {
+    use std::os::unix::fs::MetadataExt;
+    let world = World::new().await;
+    for at in 0..3 {
+        world.trail.reserve().await.unwrap();
+        let [file] = world.segments().try_into().unwrap();
+        let metadata = fs::metadata(&file).unwrap();
+        assert!(metadata.blocks() * 512 >= 1024 * 1024, "{metadata:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), at);
+        let entry = world.entry("CreateUser", ACCOUNT, now_ms());
+        world.trail.keep(&entry, true).await.unwrap();
+    }
+    world.trail.indexed().await.unwrap();
+    assert_eq!(world.rows().await.len(), 3);
 }
 
 #[tokio::test]

@@ -249,6 +249,9 @@ async fn perform(
         ),
         host: &host,
     };
+    if !audit::reads(called) {
+        audit::reserve(control, called).await.map_err(refused)?;
+    }
     if operation.octets {
         return objects::octets(&call)
             .await
