@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::http::api::sigv4::{self, BadSignature, Received};
-use campanile::http::api::understand;
+use campanile::http::api::{read_cbor, understand, understand_form, write_cbor};
 
 /// `METHOD path?query`, a line end, a body: no panic, a refusal that says something, and what was understood is understood as the same when it is the body again.
 pub fn api_body(data: &[u8]) {
@@ -20,6 +20,22 @@ pub fn api_body(data: &[u8]) {
             let again = again.and_then(Result::ok);
             assert_eq!(again.as_ref(), Some(&understood), "{method} {path}");
         }
+    }
+}
+
+/// A body in CBOR: no panic, and what is read is the same after it was written.
+pub fn cbor_body(data: &[u8]) {
+    match read_cbor(data) {
+        Err(error) => assert!(!error.message.is_empty()),
+        Ok(value) => assert_eq!(read_cbor(&write_cbor(&value)).ok(), Some(value)),
+    }
+}
+
+/// A form of the query protocol: no panic, and what is understood are members of the operation that it names.
+pub fn query_form(data: &[u8]) {
+    match understand_form(data) {
+        Err(error) => assert!(!error.message.is_empty()),
+        Ok((name, members)) => assert!(!name.is_empty() && members.is_object()),
     }
 }
 

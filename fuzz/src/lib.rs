@@ -6,6 +6,7 @@
 #![allow(clippy::panic)] // a broken promise is reported by a panic: that is what libFuzzer looks for
 
 mod api;
+mod logs;
 mod policy;
 mod rtp;
 mod sdp;
@@ -16,7 +17,8 @@ mod srtp;
 mod stun;
 mod transactions;
 
-pub use api::{api_body, sigv4};
+pub use api::{api_body, cbor_body, query_form, sigv4};
+pub use logs::filter_pattern;
 pub use policy::policy;
 pub use rtp::{red, rtcp, rtp, telephone_event};
 pub use sdp::sdp;
@@ -33,8 +35,11 @@ pub type Target = fn(&[u8]);
 /// Name and function of every target.
 pub const TARGETS: &[(&str, Target)] = &[
     ("api_body", api_body),
+    ("cbor_body", cbor_body),
+    ("filter_pattern", filter_pattern),
     ("jitter_buffer", jitter_buffer),
     ("policy", policy),
+    ("query_form", query_form),
     ("red", red),
     ("rtcp", rtcp),
     ("rtp", rtp),

@@ -1,11 +1,11 @@
 //! Services in CBOR (Smithy RPC v2): everything is a POST whose path names service and operation, the body has all members.
 
-use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ciborium::Value as Cbor;
+use ciborium::value::Integer;
 use serde_json::{Map, Value, json};
 
 use super::model::{Kind, MODEL};
@@ -33,10 +33,7 @@ pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
     let answered = service::answered(control, came, found, |_| read(body)).await;
     let (status, body) = answered.body();
     let shape = answered.output.filter(|_| answered.done.is_ok());
-    let mut octets = Vec::new();
-    if let Err(error) = ciborium::into_writer(&written(shape, &body), &mut octets) {
-        tracing::error!(%error, "an answer cannot be written");
-    }
+    let octets = octets(shape, &body);
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/cbor")),
         (PROTOCOL, HeaderValue::from_static(NAME)),
@@ -55,12 +52,22 @@ fn target(path: &str) -> Option<String> {
     (parts.next()? == "service").then(|| format!("{service}.{operation}"))
 }
 
-fn read(body: &Bytes) -> Result<Value, ApiError> {
+/// A value of the shape of that name, written.
+pub(super) fn octets(shape: Option<&str>, value: &Value) -> Vec<u8> {
+    let mut octets = Vec::new();
+    if let Err(error) = ciborium::into_writer(&written(shape, value), &mut octets) {
+        tracing::error!(%error, "an answer cannot be written");
+    }
+    octets
+}
+
+/// A body as JSON.
+pub(super) fn read(body: &[u8]) -> Result<Value, ApiError> {
     let wrong = |why: String| ApiError::new(StatusCode::BAD_REQUEST, "SerializationException", why);
     if body.is_empty() {
         return Ok(json!({}));
     }
-    let mut rest = body.as_ref();
+    let mut rest = body;
     let value: Cbor = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEEPEST)
         .map_err(|error| wrong(format!("the body is not CBOR: {error}")))?;
     if !rest.is_empty() {
@@ -107,8 +114,10 @@ fn written(shape: Option<&str>, value: &Value) -> Cbor {
         Value::String(text) => Cbor::Text(text.clone()),
         Value::Number(number) => {
             let kind = known.map(|shape| shape.kind);
-            let written = match number.as_i64() {
-                Some(whole) if kind != Some(Kind::Float) => Cbor::Integer(whole.into()),
+            let whole = number.as_i64().map(Integer::from);
+            let whole = whole.or_else(|| number.as_u64().map(Integer::from));
+            let written = match whole {
+                Some(whole) if kind != Some(Kind::Float) => Cbor::Integer(whole),
                 _ => Cbor::Float(number.as_f64().unwrap_or(f64::NAN)),
             };
             match kind {
@@ -165,7 +174,7 @@ mod tests {
     /// Octets by RFC 8949, appendix A.
     #[test]
     fn values_are_read_as_the_rfc_writes_them() {
-        let read = |octets: &[u8]| read(&Bytes::copy_from_slice(octets)).ok();
+        let read = |octets: &[u8]| read(octets).ok();
         assert_eq!(read(b"\xa1\x61a\x01"), Some(json!({"a": 1})));
         assert_eq!(read(b"\xbf\x61a\x9f\x02\xff\xff"), Some(json!({"a": [2]})));
         assert_eq!(

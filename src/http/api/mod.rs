@@ -47,7 +47,7 @@ use model::{MODEL, Operation, Routed, told};
 use page::Pager;
 pub(super) use query::{CLOUDWATCH, answer as answer_query};
 use sigv4::BadSignature;
-pub use understand::{Understood, understand};
+pub use understand::{Understood, read_cbor, understand, understand_form, write_cbor};
 
 use super::audit::{self, Asked, Known};
 use super::caller::{Local, acting, context, identify, local};

@@ -50,6 +50,13 @@ pub(crate) async fn answer(control: &Control, came: Came<'_>) -> Response {
     answered.sent(response)
 }
 
+/// What a form asks for: the operation's name, and its members as JSON has them.
+pub(super) fn understand(form: &[u8]) -> Result<(&'static str, Value), ApiError> {
+    let (_, operation) = operation(&CLOUDWATCH.named(form))?;
+    let members = Form::read(form)?.members(operation)?;
+    Ok((operation.name.as_str(), members))
+}
+
 /// The operation of that action and version.
 fn operation(named: &Named) -> Result<(Service, &'static Operation), ApiError> {
     let action = named.action.as_deref().unwrap_or_default();

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 use super::model::{MODEL, told};
-use super::read_json;
+use super::{ApiError, cbor, query, read_json};
 use crate::control::Refusal;
 
 /// A request as it was understood.
@@ -50,4 +50,27 @@ pub fn understand(
         members,
         masked,
     }))
+}
+
+/// What a form in the query protocol asks CloudWatch for: the operation's name, and its members as JSON has them, not yet
+/// held against the model.
+///
+/// # Errors
+/// It names no operation, or has a parameter twice or one of another operation.
+pub fn understand_form(form: &[u8]) -> Result<(&'static str, Value), ApiError> {
+    query::understand(form)
+}
+
+/// A body in CBOR (Smithy RPC v2) as JSON.
+///
+/// # Errors
+/// It is no CBOR, or has what JSON has not.
+pub fn read_cbor(body: &[u8]) -> Result<Value, ApiError> {
+    cbor::read(body)
+}
+
+/// JSON as an answer in CBOR says it where the model says nothing else.
+#[must_use]
+pub fn write_cbor(value: &Value) -> Vec<u8> {
+    cbor::octets(None, value)
 }
