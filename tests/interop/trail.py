@@ -166,6 +166,8 @@ def entries():
 
 def lookups():
     trail, chime = client("cloudtrail"), client("chime")
+    # Times go over the wire in whole seconds: what was before is another second's, and so is what follows.
+    time.sleep(1.1)
     begun = datetime.datetime.now(datetime.timezone.utc)
     time.sleep(1.1)
     account = chime.create_account(Name="lookups")["Account"]["AccountId"]

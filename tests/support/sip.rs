@@ -116,7 +116,10 @@ impl Line {
                 Err(error)
                     if matches!(
                         error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            // As a machine that was stopped does.
+                            | io::ErrorKind::Interrupted
                     ) => {}
                 Err(_) => self.closed = true,
             }
