@@ -225,7 +225,9 @@ async fn clients_are_asked_for_certificates_where_configured() {
 }
 
 /// Swaps under load: no handshake fails, and both certificates are seen.
-async fn swaps(count: usize) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_swaps_fail_no_handshake() {
+    let count = 10_000;
     let folder = tempfile::tempdir().unwrap();
     let a = made(folder.path(), "a", &["meet.example.org"]);
     let b = made(folder.path(), "b", &["meet.example.org"]);
@@ -270,16 +272,4 @@ async fn swaps(count: usize) {
     eprintln!("{count} swaps: {renewed} renewed, {kept} halves kept the old, handshakes {seen:?}");
     assert_eq!((renewed, kept), (count, count / 10));
     assert!(seen.iter().all(|n| *n > 0), "{seen:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_swaps_fail_no_handshake() {
-    swaps(500).await;
-}
-
-/// `cargo nextest run --run-ignored all -E 'test(ten_thousand_swaps)' --no-capture`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "long: the promise at full count"]
-async fn ten_thousand_swaps_fail_no_handshake() {
-    swaps(10_000).await;
 }

@@ -238,9 +238,7 @@ fn no_key_ssrc_and_index_come_together_twice_and_no_replay_is_taken() {
     }
 }
 
-/// `cargo nextest run -p campanile-media --run-ignored only ten_million`
 #[test]
-#[ignore = "ten million packets take a minute"]
 fn ten_million_packets_use_no_key_ssrc_and_index_twice() {
     for (seed, profile) in [
         (71, SrtpProfile::AesCm128HmacSha1_80),
