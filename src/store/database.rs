@@ -245,6 +245,11 @@ async fn open_file(file: &Path) -> Result<AnyPool, StoreError> {
         .max_connections(CONNECTIONS)
         // A file does not go away; asking it would cost as much as many a query.
         .test_before_acquire(false)
+        // On a full disk SQLite ends a transaction by itself, and the driver believes for good that it goes on.
+        .before_acquire(|connection, _| {
+            let begun = connection.is_in_transaction();
+            Box::pin(async move { Ok(!begun) })
+        })
         .connect_with(options)
         .await?;
     sqlx::query("PRAGMA journal_mode = WAL")
